@@ -1,0 +1,1 @@
+//! Compresses Persist objects with gzip.

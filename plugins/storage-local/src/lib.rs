@@ -1,0 +1,1 @@
+//! Keeps Persist objects in a directory of the local file system.

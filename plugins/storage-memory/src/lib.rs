@@ -1,0 +1,1 @@
+//! Keeps Persist objects in the memory of the process.

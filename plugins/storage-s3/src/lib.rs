@@ -1,0 +1,1 @@
+//! Keeps Persist objects in Amazon S3 or a compatible service.
