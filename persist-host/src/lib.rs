@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Persist: snapshots and restore for AI agents.
+
+mod error;
+
+pub use error::{Error, ErrorKind, Result};
