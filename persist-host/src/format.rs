@@ -1,0 +1,39 @@
+//! The stored form of snapshots, manifests and the store marker, version 1.
+//!
+//! `docs/format.md` specifies every byte. This module knows nothing of storage or codecs: it turns values
+//! into bytes, and bytes that may be damaged or hostile back into values. Reading never panics and never
+//! allocates more than the input's own length justifies.
+
+mod cbor;
+mod digest;
+mod error;
+mod frame;
+mod header;
+mod identity;
+mod index_set;
+mod manifest;
+mod marker;
+mod object;
+mod prologue;
+mod storage;
+mod timestamp;
+mod trailer;
+
+pub use digest::{ContentHash, WriteId};
+pub use error::FormatError;
+pub use frame::Frame;
+pub use header::{Feature, Header, PrefixParse};
+pub use identity::{Identity, JSON_MEDIA_TYPE};
+pub use index_set::IndexSet;
+pub use manifest::Manifest;
+pub use marker::Marker;
+pub use object::{SnapshotObject, verify_object};
+pub use prologue::MAX_HEADER_LEN;
+pub use storage::{Storage, Transform};
+pub use timestamp::Timestamp;
+
+/// The format version that this release writes, and the highest that it reads.
+pub const FORMAT_VERSION: u16 = 1;
+
+/// The release this program is, as it is recorded beside what it writes.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");

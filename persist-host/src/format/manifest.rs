@@ -1,0 +1,118 @@
+//! Manifests: the numbered records of decisions about a session, each replacing the one before.
+
+use bytes::Bytes;
+use minicbor::Decoder;
+
+use super::cbor::{self, Fields, Writer};
+use super::header::{read_feature, read_required};
+use super::identity::bad_field;
+use super::prologue::{self, Located, Magic, PROLOGUE_LEN};
+use super::trailer::{self, TRAILER_LEN};
+use super::{FormatError, IndexSet, WriteId};
+use crate::{AgentId, SessionId, SessionRef};
+
+/// The state of all decisions about a session. The manifest with the highest number is the valid one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The attempt that wrote it.
+    pub write_id: WriteId,
+    /// Its number; the first manifest of a session is [`Manifest::FIRST_SEQ`].
+    pub seq: u64,
+    /// The session.
+    pub session: SessionRef,
+    /// The lowest index that may still exist; 0 in this version.
+    pub boundary: u64,
+    /// All snapshots that were ever deleted.
+    pub deleted: IndexSet,
+}
+
+impl Manifest {
+    /// The number of a session's first manifest.
+    pub const FIRST_SEQ: u64 = 1;
+
+    /// Encodes the manifest as one object.
+    ///
+    /// # Errors
+    ///
+    /// [`FormatError::Unencodable`] when it is too long: some two million separate ranges.
+    pub fn encode(&self) -> Result<Bytes, FormatError> {
+        let fields = cbor::encode("manifest", |writer| {
+            cbor::write_fields(
+                writer,
+                &[
+                    (true, &|writer: &mut Writer| writer.bytes(&self.write_id.0).map(drop)),
+                    (true, &|writer: &mut Writer| writer.u64(self.seq).map(drop)),
+                    (true, &|writer: &mut Writer| writer.str(self.session.agent.as_str()).map(drop)),
+                    (true, &|writer: &mut Writer| writer.str(self.session.session.as_str()).map(drop)),
+                    (true, &|writer: &mut Writer| writer.u64(self.boundary).map(drop)),
+                    (true, &|writer: &mut Writer| self.deleted.write(writer)),
+                ],
+            )
+        })?;
+        let header = cbor::encode("header", |writer| {
+            writer.array(3)?.array(0)?.array(0)?.bytes(&fields)?;
+            Ok(())
+        })?;
+        let mut object = Vec::with_capacity(PROLOGUE_LEN + header.len() + TRAILER_LEN);
+        prologue::write(Magic::Manifest, &header, &mut object)?;
+        object.extend_from_slice(&header);
+        trailer::write(&mut object);
+        Ok(object.into())
+    }
+
+    /// Checks every byte of a whole manifest and reads it.
+    ///
+    /// # Errors
+    ///
+    /// Any [`FormatError`] but `Unencodable` and `UnknownKind`.
+    pub fn parse(object: &[u8]) -> Result<Self, FormatError> {
+        match prologue::locate_header(Magic::Manifest, object)? {
+            Located::NeedMore(needed) => {
+                Err(FormatError::Truncated { expected: needed as u64, found: object.len() as u64 })
+            }
+            Located::Header(range) => {
+                trailer::check(object, range.end as u64)?;
+                Self::decode(&object[range])
+            }
+        }
+    }
+
+    /// Checks that the manifest belongs where it was found.
+    ///
+    /// # Errors
+    ///
+    /// [`FormatError::Corrupt`], naming both places, when it does not.
+    pub fn expect(&self, session: &SessionRef, seq: u64) -> Result<(), FormatError> {
+        if self.session == *session && self.seq == seq {
+            return Ok(());
+        }
+        Err(FormatError::corrupt(format!(
+            "it is the manifest {} of {}, but lies where manifest {seq} of {session} belongs",
+            self.seq, self.session
+        )))
+    }
+
+    fn decode(header: &[u8]) -> Result<Self, FormatError> {
+        let mut decoder = Decoder::new(header);
+        let mut fields = Fields::open(&mut decoder, "header")?;
+        read_required(&mut fields)?;
+        fields.list("optional features", read_feature)?;
+        let manifest = fields.required("manifest", Decoder::bytes)?;
+        fields.close()?;
+        cbor::end(&decoder, "header")?;
+
+        let mut decoder = Decoder::new(manifest);
+        let mut fields = Fields::open(&mut decoder, "manifest")?;
+        let write_id = WriteId(fields.required("write_id", cbor::fixed_bytes)?);
+        let seq = fields.required("seq", Decoder::u64)?;
+        let agent = fields.required("agent_id", Decoder::str)?;
+        let agent = AgentId::parse(agent).map_err(bad_field("agent_id"))?;
+        let session = fields.required("session_id", Decoder::str)?;
+        let session = SessionId::parse(session).map_err(bad_field("session_id"))?;
+        let boundary = fields.required("boundary", Decoder::u64)?;
+        let deleted = IndexSet::read(&mut fields, "deleted")?;
+        fields.close()?;
+        cbor::end(&decoder, "manifest")?;
+        Ok(Self { write_id, seq, session: SessionRef::new(agent, session), boundary, deleted })
+    }
+}

@@ -1,0 +1,117 @@
+//! Whole snapshot objects: prologue, header, body and trailer.
+
+use bytes::Bytes;
+
+use super::prologue::{self, Magic, PROLOGUE_LEN};
+use super::trailer::{self, TRAILER_LEN};
+use super::{FormatError, Frame, Header, PrefixParse};
+
+/// A whole snapshot object whose every stored byte was checked.
+#[derive(Clone, Debug)]
+pub struct SnapshotObject {
+    header: Header,
+    header_end: usize,
+    bytes: Bytes,
+}
+
+impl SnapshotObject {
+    /// Encodes an object in one allocation of its exact size. `frames` are the frames as they are stored.
+    ///
+    /// # Errors
+    ///
+    /// [`FormatError::Unencodable`] when `frames` are not those that the header describes, or when the
+    /// header is longer than [`MAX_HEADER_LEN`](super::MAX_HEADER_LEN).
+    pub fn encode(header: &Header, frames: &[Bytes]) -> Result<Bytes, FormatError> {
+        let described = header.storage.frames.iter().map(|frame| frame.stored_len);
+        if !described.eq(frames.iter().map(|frame| frame.len() as u64)) {
+            return Err(FormatError::unencodable("the frames are not those that the header describes"));
+        }
+        let header = header.encode()?;
+        let body: usize = frames.iter().map(Bytes::len).sum();
+        let mut object = Vec::with_capacity(PROLOGUE_LEN + header.len() + body + TRAILER_LEN);
+        prologue::write(Magic::Snapshot, &header, &mut object)?;
+        object.extend_from_slice(&header);
+        for frame in frames {
+            object.extend_from_slice(frame);
+        }
+        trailer::write(&mut object);
+        Ok(object.into())
+    }
+
+    /// Checks every byte of a whole object and keeps it.
+    ///
+    /// The content is not decompressed: check it with [`Header::expect_frame`] and
+    /// [`Header::expect_content`] once it is.
+    ///
+    /// # Errors
+    ///
+    /// Any [`FormatError`] but `Unencodable`. Whatever byte was changed, added or lost, the error
+    /// [is damage](FormatError::is_damage).
+    pub fn parse(bytes: Bytes) -> Result<Self, FormatError> {
+        let (header, header_end) = check(&bytes)?;
+        Ok(Self { header, header_end, bytes })
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The header, without the rest.
+    #[must_use]
+    pub fn into_header(self) -> Header {
+        self.header
+    }
+
+    /// The whole object as it is stored.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The frames with their stored bytes, which are shared, not copied.
+    pub fn frames(&self) -> impl ExactSizeIterator<Item = (&Frame, Bytes)> {
+        let mut start = self.header_end;
+        self.header.storage.frames.iter().map(move |frame| {
+            // The sum of all lengths was checked against the length of the object, which fits.
+            let end = start + frame.stored_len as usize;
+            let bytes = self.bytes.slice(start..end);
+            start = end;
+            (frame, bytes)
+        })
+    }
+}
+
+/// Checks every byte of a whole object, and the content too where no transform has to be undone for it.
+///
+/// # Errors
+///
+/// As [`SnapshotObject::parse`].
+pub fn verify_object(object: &[u8]) -> Result<Header, FormatError> {
+    let (header, header_end) = check(object)?;
+    if header.storage.transforms.is_empty() {
+        let body = &object[header_end..object.len() - TRAILER_LEN];
+        let mut rest = body;
+        for (at, frame) in header.storage.frames.iter().enumerate() {
+            let (raw, after) = rest.split_at(frame.stored_len as usize);
+            header.expect_frame(at, raw)?;
+            rest = after;
+        }
+        header.expect_content(body)?;
+    }
+    Ok(header)
+}
+
+fn check(object: &[u8]) -> Result<(Header, usize), FormatError> {
+    match Header::parse_prefix(object)? {
+        PrefixParse::NeedMore(needed) => {
+            Err(FormatError::Truncated { expected: needed as u64, found: object.len() as u64 })
+        }
+        PrefixParse::Complete { header, header_end } => {
+            let start = header.object_len(header_end)? - TRAILER_LEN as u64;
+            trailer::check(object, start)?;
+            Ok((*header, header_end))
+        }
+    }
+}

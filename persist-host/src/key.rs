@@ -1,0 +1,91 @@
+//! Storage keys: where the objects of a session lie.
+//!
+//! ```text
+//! persist-store.json                            the store marker
+//! agents/<agent>/<session>/d/<index>            snapshots; the index has ten decimal digits
+//! agents/<agent>/<session>/m/<seq>              manifests; the number has ten decimal digits
+//! ```
+
+mod segment;
+
+pub use segment::{DecodedSegment, decode_segment, encode_id};
+
+use crate::{AgentId, SessionRef, SnapshotIndex};
+
+/// The key of the store marker.
+pub const MARKER: &str = "persist-store.json";
+
+/// The decimal digits of an index or a manifest number in a key.
+const DIGITS: usize = 10;
+
+/// The prefix of everything that belongs to an agent.
+#[must_use]
+pub fn agents_prefix() -> &'static str {
+    "agents/"
+}
+
+/// The prefix of all sessions of `agent`.
+#[must_use]
+pub fn sessions_prefix(agent: &AgentId) -> String {
+    format!("{}{}/", agents_prefix(), encode_id(agent.as_str()))
+}
+
+/// The prefix of all snapshots of `session`.
+#[must_use]
+pub fn snapshot_prefix(session: &SessionRef) -> String {
+    format!("{}d/", session_prefix(session))
+}
+
+/// The key of one snapshot.
+#[must_use]
+pub fn snapshot_key(session: &SessionRef, index: SnapshotIndex) -> String {
+    format!("{}{:0DIGITS$}", snapshot_prefix(session), index.get())
+}
+
+/// The prefix of all manifests of `session`.
+#[must_use]
+pub fn manifest_prefix(session: &SessionRef) -> String {
+    format!("{}m/", session_prefix(session))
+}
+
+/// The key of the manifest numbered `seq`.
+#[must_use]
+pub fn manifest_key(session: &SessionRef, seq: u64) -> String {
+    format!("{}{seq:0DIGITS$}", manifest_prefix(session))
+}
+
+/// Reads the last segment of a snapshot's or a manifest's key; `None` when it is not ten decimal digits.
+#[must_use]
+pub fn parse_index(last_segment: &str) -> Option<SnapshotIndex> {
+    if last_segment.len() != DIGITS {
+        return None;
+    }
+    last_segment.parse().ok()
+}
+
+fn session_prefix(session: &SessionRef) -> String {
+    format!("{}{}/", sessions_prefix(&session.agent), encode_id(session.session.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_follow_the_layout() {
+        let session: SessionRef = "Agent/..".parse().unwrap();
+        assert_eq!(snapshot_key(&session, SnapshotIndex::FIRST), "agents/!agent/!02e!02e/d/0000000000");
+        assert_eq!(snapshot_key(&session, SnapshotIndex::MAX), "agents/!agent/!02e!02e/d/9999999999");
+        assert_eq!(manifest_key(&session, 12), "agents/!agent/!02e!02e/m/0000000012");
+        assert!(snapshot_prefix(&session).starts_with(&sessions_prefix(&session.agent)));
+        assert!(sessions_prefix(&session.agent).starts_with(agents_prefix()));
+    }
+
+    #[test]
+    fn only_ten_digits_are_an_index() {
+        assert_eq!(parse_index("0000000042").map(SnapshotIndex::get), Some(42));
+        for text in ["", "42", "00000000042", "000000004x", "+000000042", "0000000042.tmp"] {
+            assert_eq!(parse_index(text), None, "{text}");
+        }
+    }
+}
