@@ -129,7 +129,8 @@ impl ListPage {
 pub struct Capabilities {
     /// [`save_if_absent`](crate::StorageAdapter::save_if_absent) has exactly one winner, across processes and machines.
     pub atomic_create: bool,
-    /// An object whose write returned survives a crash of the process and of the machine.
+    /// An object whose write returned outlives the process, and a crash of the machine unless the user's options say
+    /// otherwise in so many words. The host refuses to save into storage that does not claim it.
     pub durable: bool,
     /// A listing shows every write that returned before it began.
     pub consistent_list: bool,

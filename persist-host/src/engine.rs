@@ -1,0 +1,144 @@
+//! The engine: snapshots of sessions in one store, over an adapter it knows only by its trait.
+//!
+//! # What it guarantees
+//!
+//! - A save that returned is durable (as far as the adapter's options ask for) and restores byte for byte; one that
+//!   reports a conflict changed nothing; anything else is reported as *outcome unknown*, with its write id.
+//! - Records of a session are created in index order, under keys that are free, and never replaced: two writers never
+//!   share an index, and a number is never used again.
+//! - A deletion is a decision in a manifest, made like a save by creating the next number.
+//! - No decision rests on a listing or on a clock. A listing is a hint; reads decide.
+
+mod delete;
+mod errors;
+mod head;
+mod list;
+mod manifest;
+mod marker;
+mod objects;
+mod restore;
+mod save;
+mod verify;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use persist_plugin_api::{Capabilities, DynStorage};
+use tokio::sync::OnceCell;
+
+use crate::codec::CodecSource;
+use crate::format::Marker;
+use crate::{Error, ErrorKind, Result, SessionRef};
+use head::View;
+
+/// How many sessions' last known states a store remembers. Each takes some hundred bytes; forgetting one costs a few
+/// requests at its next save.
+const REMEMBERED_SESSIONS: usize = 4096;
+
+/// What a [`Store`] is made of.
+pub struct StoreOptions {
+    /// The store's name in the config, for messages.
+    pub name: String,
+    /// The name of the storage adapter, which snapshots report.
+    pub storage_name: String,
+    /// The storage adapter.
+    pub storage: Arc<dyn DynStorage>,
+    /// The codec that new snapshots are compressed with; `None` stores them as they are.
+    pub codec_name: Option<String>,
+    /// Where codecs come from, for writing and for reading whatever the store was written with.
+    pub codecs: Arc<dyn CodecSource>,
+    /// The user's word that one process at a time writes to the store. Without it, a storage adapter that cannot create
+    /// atomically is refused for saving.
+    pub single_writer: bool,
+    /// Whether to save into storage that does not outlive the process.
+    pub allow_volatile: bool,
+}
+
+/// A store of snapshots. Clones are cheap and share everything.
+///
+/// Its operations must run inside a tokio runtime. Each may be cancelled by dropping its future: what was acknowledged
+/// stays, and nothing half-written becomes visible.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    options: StoreOptions,
+    marker: OnceCell<Marker>,
+    capabilities: OnceCell<Capabilities>,
+    views: Mutex<HashMap<SessionRef, View>>,
+}
+
+impl Store {
+    /// A store over an opened adapter. It does not touch the backend.
+    #[must_use]
+    pub fn new(options: StoreOptions) -> Self {
+        let shared = Shared {
+            options,
+            marker: OnceCell::new(),
+            capabilities: OnceCell::new(),
+            views: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    fn options(&self) -> &StoreOptions {
+        &self.shared.options
+    }
+
+    fn storage(&self) -> &dyn DynStorage {
+        &*self.shared.options.storage
+    }
+
+    /// Makes sure, once, that the store may be written to by this process.
+    async fn check_writable(&self) -> Result<&Capabilities> {
+        let options = self.options();
+        let capabilities =
+            self.shared.capabilities.get_or_try_init(|| self.storage().capabilities()).await.map_err(
+                |error| {
+                    Error::from_adapter(
+                        format!("cannot find out what the storage of store {:?} supports", options.name),
+                        error,
+                    )
+                },
+            )?;
+        if !capabilities.durable && !options.allow_volatile {
+            let message = format!(
+                "the storage {:?} of store {:?} forgets everything when this process ends, so nothing was saved",
+                options.storage_name, options.name
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, "storage_not_durable", message)
+                .with_hint("choose a store whose storage lasts, for example the adapter \"local\""));
+        }
+        if !capabilities.atomic_create && !options.single_writer {
+            let message = format!(
+                "the storage {:?} of store {:?} cannot create an object atomically, so two writers could overwrite \
+                 each other; nothing was written",
+                options.storage_name, options.name
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, "no_atomic_create", message).with_hint(format!(
+                "set single_writer = true for the store {:?} if only one process at a time writes to it",
+                options.name
+            )));
+        }
+        Ok(capabilities)
+    }
+
+    fn views(&self) -> MutexGuard<'_, HashMap<SessionRef, View>> {
+        self.shared.views.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this process last knew of a session: a hint, never a fact.
+    fn remembered(&self, session: &SessionRef) -> Option<View> {
+        self.views().get(session).cloned()
+    }
+
+    fn remember(&self, session: &SessionRef, view: View) {
+        let mut views = self.views();
+        if views.len() >= REMEMBERED_SESSIONS && !views.contains_key(session) {
+            views.clear();
+        }
+        views.insert(session.clone(), view);
+    }
+}

@@ -1,0 +1,146 @@
+//! Single objects of the store: reading and creating them, with errors that name the key.
+
+use bytes::Bytes;
+use persist_plugin_api::{self as plugin, ErrorCode, ListPage, ListRequest};
+
+use super::Store;
+use super::errors::unreadable;
+use crate::format::{Header, PrefixParse};
+use crate::{Error, Result, SessionRef, SnapshotIndex, key};
+
+/// How much of an object is read to get its header in one request; nearly every header is far smaller.
+const HEADER_READ_BYTES: u64 = 4096;
+
+/// How an attempt to create an object ended.
+pub(super) enum Created {
+    /// It exists now, and this attempt made it.
+    Yes,
+    /// An object with that key exists; whether an earlier try of this attempt made it, only reading tells.
+    Exists,
+    /// The adapter failed and the object may or may not exist now, or come into being later.
+    Ambiguous(plugin::Error),
+    /// The adapter failed and certainly nothing was written.
+    Refused(plugin::Error),
+}
+
+/// A snapshot's header with the size of its object.
+pub(super) struct Located {
+    pub(super) header: Header,
+    pub(super) stored_bytes: u64,
+}
+
+impl Store {
+    /// Creates an object if its key is free.
+    pub(super) async fn create(&self, key: &str, data: Bytes) -> Result<Created> {
+        let result = if self.check_writable().await?.atomic_create {
+            self.storage().save_if_absent(key, data).await
+        } else {
+            // The user vouched for being the only writer (`single_writer`), so nobody comes between the two calls.
+            match self.storage().exists(key).await {
+                Ok(true) => return Ok(Created::Exists),
+                Ok(false) => self.storage().save(key, data).await,
+                Err(error) => return Ok(Created::Refused(error)),
+            }
+        };
+        Ok(match result {
+            Ok(()) => Created::Yes,
+            Err(error) if error.code() == ErrorCode::ALREADY_EXISTS => Created::Exists,
+            Err(error) if error.is_not_applied() => Created::Refused(error),
+            Err(error) => Created::Ambiguous(error),
+        })
+    }
+
+    /// Reads a whole object; `None` when there is none.
+    pub(super) async fn read(&self, key: &str) -> Result<Option<Bytes>> {
+        match self.storage().load(key).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.code() == ErrorCode::NOT_FOUND => Ok(None),
+            Err(error) => Err(cannot_read(key, error)),
+        }
+    }
+
+    /// Whether an object exists.
+    pub(super) async fn object_exists(&self, key: &str) -> Result<bool> {
+        self.storage().exists(key).await.map_err(|error| cannot_read(key, error))
+    }
+
+    /// Reads and checks the header of a snapshot, without its body; `None` when there is no object.
+    pub(super) async fn read_header(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+        key: &str,
+    ) -> Result<Option<Located>> {
+        let what = format!("the snapshot {session}@{index}");
+        let located = self.read_any_header(&what, key).await?;
+        if let Some(located) = &located {
+            let place = located.header.expect_identity(session, index);
+            place.map_err(|error| unreadable(&what, key, error))?;
+        }
+        Ok(located)
+    }
+
+    /// As [`read_header`](Store::read_header), for an object whose ids are not known before.
+    pub(super) async fn read_any_header(&self, what: &str, key: &str) -> Result<Option<Located>> {
+        let mut wanted = HEADER_READ_BYTES;
+        loop {
+            let prefix = match self.storage().load_range(key, 0..wanted).await {
+                Ok(prefix) => prefix,
+                Err(error) if error.code() == ErrorCode::NOT_FOUND => return Ok(None),
+                Err(error) => return Err(cannot_read(key, error)),
+            };
+            match Header::parse_prefix(&prefix).map_err(|error| unreadable(&what, key, error))? {
+                PrefixParse::Complete { header, header_end } => {
+                    let stored_bytes =
+                        header.object_len(header_end).map_err(|error| unreadable(&what, key, error))?;
+                    return Ok(Some(Located { header: *header, stored_bytes }));
+                }
+                PrefixParse::NeedMore(needed) if needed as u64 > wanted => wanted = needed as u64,
+                // More was asked for than the object has: it ends inside its header.
+                PrefixParse::NeedMore(needed) => {
+                    let cut = crate::format::FormatError::Truncated {
+                        expected: needed as u64,
+                        found: prefix.len() as u64,
+                    };
+                    return Err(unreadable(&what, key, cut));
+                }
+            }
+        }
+    }
+
+    /// One page of a listing.
+    pub(super) async fn list_page(&self, request: ListRequest) -> Result<ListPage> {
+        let prefix = request.prefix.clone();
+        self.storage().list(request).await.map_err(|error| {
+            Error::from_adapter(format!("cannot list the objects below {prefix:?}"), error)
+                .with_context("store", &self.options().name)
+        })
+    }
+
+    /// The numbers of the objects directly below a prefix, ascending, with their sizes. Other names are passed over.
+    pub(super) async fn list_numbers(&self, prefix: &str) -> Result<Vec<(u64, u64)>> {
+        let mut numbers = Vec::new();
+        let mut request = ListRequest::directory(prefix);
+        loop {
+            let page = self.list_page(request.clone()).await?;
+            numbers.extend(page.objects.iter().filter_map(|object| {
+                let number = key::parse_index(object.key.strip_prefix(prefix)?)?;
+                Some((number.get(), object.size))
+            }));
+            if page.next.is_none() {
+                break;
+            }
+            request = request.continued(page.next);
+        }
+        // An adapter's order is a promise of a plugin; what follows relies on it.
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+}
+
+pub(super) fn cannot_read(key: &str, error: plugin::Error) -> Error {
+    let attempt = format!("cannot read the object {key:?}");
+    let missing = error.code() == ErrorCode::NOT_FOUND;
+    debug_assert!(!missing, "a missing object is an answer, not an error");
+    Error::from_adapter(attempt, error).with_context("key", key)
+}
