@@ -1,0 +1,185 @@
+//! Commits: one index for one writer, three outcomes, and nothing stored twice.
+
+use std::collections::BTreeSet;
+
+use persist_host::{ErrorKind, Expect, SaveRequest, Store, WriteId};
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_writers_share_no_index_and_leave_no_gap() {
+    let adapter = Faulty::default();
+    let writers = (0..8).map(|writer| {
+        let store = adapter.store();
+        tokio::spawn(async move {
+            for step in 0..25 {
+                save(&store, "a/s", writer * 100 + step).await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    let store = adapter.store();
+    let expected: Vec<String> = (0..200).map(|number| format!("a/s@{number}")).collect();
+    assert_eq!(list(&store, "a/s").await, expected);
+    let mut states = BTreeSet::new();
+    for reference in &expected {
+        states.insert(restore(&store, reference).await.unwrap());
+    }
+    assert_eq!(states.len(), 200, "every state was saved once");
+}
+
+#[tokio::test]
+async fn a_warm_save_costs_one_write_and_one_read() {
+    let adapter = Faulty::default();
+    let store = adapter.store();
+    save(&store, "a/s", 0).await.unwrap();
+    adapter.shelf().requests.clear();
+    save(&store, "a/s", 1).await.unwrap();
+    let requests = adapter.shelf().requests.clone();
+    assert_eq!(requests.into_iter().collect::<Vec<_>>(), [("create", 1), ("load", 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_reply_is_read_back_and_counts_as_saved() {
+    let adapter = Faulty::default();
+    let store = adapter.store();
+    save(&store, "a/s", 0).await.unwrap();
+    adapter.fail_creates(&[Fault::LostReply]);
+    assert_eq!(save(&store, "a/s", 1).await.unwrap().snapshot_index, index(1));
+    assert_eq!(list(&store, "").await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_request_is_sent_again_with_the_same_bytes() {
+    let adapter = Faulty::default();
+    let store = adapter.store();
+    save(&store, "a/s", 0).await.unwrap();
+    adapter.fail_creates(&[Fault::LostRequest, Fault::LostRequest]);
+    assert_eq!(save(&store, "a/s", 1).await.unwrap().snapshot_index, index(1));
+    assert_eq!(list(&store, "").await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_cannot_be_found_out_is_unknown_and_never_stored_twice() {
+    let adapter = Faulty::default();
+    let store = adapter.store();
+    save(&store, "a/s", 0).await.unwrap();
+    adapter.fail_creates(&[Fault::LostReply]);
+    adapter.fail_loads(&[Fault::Unreachable]);
+    let error = save(&store, "a/s", 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
+    let fact = |name: &str| error.context().iter().find(|(known, _)| *known == name).unwrap().1.clone();
+    assert_eq!(fact("snapshot_index"), "1");
+    let write_id: WriteId = fact("write_id").parse().unwrap();
+
+    // Another writer goes on; the retry still finds what the first attempt stored.
+    save(&adapter.store(), "a/s", 2).await.unwrap();
+    let mut retry = SaveRequest::new(session("a/s"), state(1));
+    retry.write_id = Some(write_id);
+    let info = adapter.store().save(retry.clone()).await.unwrap();
+    assert_eq!(info.snapshot_index, index(1));
+    assert_eq!(list(&store, "").await.len(), 3);
+
+    retry.state = state(9);
+    assert_eq!(store.save(retry).await.unwrap_err().code(), "write_id_reused");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_id_whose_attempt_never_arrived_saves_now() {
+    let adapter = Faulty::default();
+    let store = adapter.store();
+    save(&store, "a/s", 0).await.unwrap();
+    adapter.fail_creates(&[Fault::LostRequest; 4]);
+    let error = save(&store, "a/s", 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
+    let write_id = error.context().iter().find(|(name, _)| *name == "write_id").unwrap().1.parse().unwrap();
+    let mut retry = SaveRequest::new(session("a/s"), state(1));
+    retry.write_id = Some(write_id);
+    assert_eq!(store.save(retry).await.unwrap().snapshot_index, index(1));
+}
+
+#[tokio::test]
+async fn a_certain_failure_changes_nothing_and_is_not_unknown() {
+    let adapter = Faulty::default();
+    let store = adapter.store();
+    save(&store, "a/s", 0).await.unwrap();
+    let before = adapter.keys();
+    adapter.fail_creates(&[Fault::Refused]);
+    let error = save(&store, "a/s", 1).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Other, "no_space"));
+    assert_eq!(adapter.keys(), before);
+}
+
+async fn save_expecting(store: &Store, expect: Expect) -> persist_host::Result<u64> {
+    let mut request = SaveRequest::new(session("a/s"), state(7));
+    request.expect_parent = expect;
+    store.save(request).await.map(|info| info.snapshot_index.get())
+}
+
+#[tokio::test]
+async fn an_expected_parent_that_is_not_the_newest_is_a_conflict() {
+    let adapter = Faulty::default();
+    let (ours, theirs) = (adapter.store(), adapter.store());
+    assert_eq!(save_expecting(&ours, Expect::Empty).await.unwrap(), 0);
+    assert_eq!(save_expecting(&theirs, Expect::Index(index(0))).await.unwrap(), 1);
+    let before = adapter.keys();
+    // `ours` remembers index 0 as the newest and finds out while it commits.
+    let error = save_expecting(&ours, Expect::Index(index(0))).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "parent_conflict"));
+    assert_eq!(error.context(), [("expected_index", "0".to_owned()), ("found_index", "1".to_owned())]);
+    assert_eq!(save_expecting(&ours, Expect::Empty).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(save_expecting(&ours, Expect::Index(index(5))).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(adapter.keys(), before);
+    // Appending without a condition goes on.
+    assert_eq!(save_expecting(&ours, Expect::Any).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_logical_parent_must_exist() {
+    let store = Faulty::default().store();
+    save(&store, "a/s", 0).await.unwrap();
+    let mut request = SaveRequest::new(session("a/s"), state(1));
+    request.parent = Some(index(3));
+    assert_eq!(store.save(request).await.unwrap_err().code(), "snapshot_not_found");
+}
+
+#[tokio::test]
+async fn storage_that_forgets_is_refused_unless_it_was_asked_for() {
+    let mut adapter = Faulty::default();
+    adapter.capabilities.durable = false;
+    let error = save(&adapter.store(), "a/s", 0).await.unwrap_err();
+    assert_eq!(error.code(), "storage_not_durable");
+    assert!(adapter.keys().is_empty());
+    let mut options = adapter.options();
+    options.allow_volatile = true;
+    save(&Store::new(options), "a/s", 0).await.unwrap();
+}
+
+#[tokio::test]
+async fn storage_without_atomic_creation_needs_the_users_word() {
+    let mut adapter = Faulty::default();
+    adapter.capabilities.atomic_create = false;
+    let error = save(&adapter.store(), "a/s", 0).await.unwrap_err();
+    assert_eq!(error.code(), "no_atomic_create");
+    assert!(error.hint().unwrap().contains("single_writer = true"));
+    assert!(adapter.keys().is_empty());
+    let mut options = adapter.options();
+    options.single_writer = true;
+    let store = Store::new(options);
+    for step in 0..3 {
+        assert_eq!(save(&store, "a/s", step).await.unwrap().snapshot_index, index(step as u64));
+    }
+    assert_eq!(restore(&store, "a/s@1").await.unwrap(), state(1));
+}
+
+#[tokio::test]
+async fn a_store_that_lost_its_marker_is_not_adopted_in_silence() {
+    let adapter = Faulty::default();
+    save(&adapter.store(), "a/s", 0).await.unwrap();
+    adapter.shelf().objects.remove("persist-store.json");
+    let error = save(&adapter.store(), "a/s", 1).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Integrity, "marker_missing"));
+    assert_eq!(adapter.keys(), ["agents/a/s/d/0000000000"]);
+}

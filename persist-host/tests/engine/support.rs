@@ -1,0 +1,262 @@
+//! A storage adapter in memory whose faults the tests choose, and stores over it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use persist_host::{
+    CodecSource, Error, ErrorKind, RefPattern, Result, SaveRequest, SessionRef, SnapshotIndex, SnapshotInfo,
+    SnapshotRef, Store, StoreOptions, VerifyRow,
+};
+use persist_plugin_api::{
+    self as plugin, Capabilities, DynCompression, ErrorCode, ListPage, ListRequest, ObjectMeta,
+    StorageAdapter,
+};
+
+/// What happens to the next operation of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The write is applied and its reply is lost.
+    LostReply,
+    /// The write times out without having been applied.
+    LostRequest,
+    /// The operation fails for certain.
+    Refused,
+    /// A read fails.
+    Unreachable,
+}
+
+#[derive(Default)]
+pub struct Shelf {
+    pub objects: BTreeMap<String, Bytes>,
+    pub create_faults: VecDeque<Fault>,
+    pub load_faults: VecDeque<Fault>,
+    /// How many objects were created.
+    pub created: usize,
+    /// Requests by operation.
+    pub requests: BTreeMap<&'static str, usize>,
+}
+
+/// Clones share the shelf, like processes share a bucket.
+#[derive(Clone)]
+pub struct Faulty {
+    pub shelf: Arc<Mutex<Shelf>>,
+    pub capabilities: Capabilities,
+}
+
+impl Default for Faulty {
+    fn default() -> Self {
+        let capabilities = Capabilities::none().atomic_create(true).durable(true).consistent_list(true);
+        Self { shelf: Arc::default(), capabilities }
+    }
+}
+
+impl Faulty {
+    pub fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap()
+    }
+
+    pub fn fail_creates(&self, faults: &[Fault]) {
+        self.shelf().create_faults.extend(faults);
+    }
+
+    pub fn fail_loads(&self, faults: &[Fault]) {
+        self.shelf().load_faults.extend(faults);
+    }
+
+    pub fn keys(&self) -> Vec<String> {
+        self.shelf().objects.keys().cloned().collect()
+    }
+
+    /// Another process's store over the same shelf.
+    pub fn store(&self) -> Store {
+        Store::new(self.options())
+    }
+
+    pub fn options(&self) -> StoreOptions {
+        StoreOptions {
+            name: "test".to_owned(),
+            storage_name: "faulty".to_owned(),
+            storage: Arc::new(self.clone()),
+            codec_name: Some("rle".to_owned()),
+            codecs: Arc::new(Codecs),
+            single_writer: false,
+            allow_volatile: false,
+        }
+    }
+
+    fn count(&self, operation: &'static str) -> MutexGuard<'_, Shelf> {
+        let mut shelf = self.shelf();
+        *shelf.requests.entry(operation).or_default() += 1;
+        shelf
+    }
+}
+
+fn timeout() -> plugin::Error {
+    plugin::Error::new(ErrorCode::TIMEOUT, "no reply")
+}
+
+impl StorageAdapter for Faulty {
+    type Config = ();
+
+    async fn open((): ()) -> plugin::Result<Self> {
+        Ok(Self::default())
+    }
+
+    async fn capabilities(&self) -> plugin::Result<Capabilities> {
+        Ok(self.capabilities.clone())
+    }
+
+    async fn save(&self, key: &str, data: Bytes) -> plugin::Result<()> {
+        self.count("save").objects.insert(key.to_owned(), data);
+        Ok(())
+    }
+
+    async fn save_if_absent(&self, key: &str, data: Bytes) -> plugin::Result<()> {
+        let fault = self.count("create").create_faults.pop_front();
+        match fault {
+            Some(Fault::LostRequest) => return Err(timeout()),
+            Some(Fault::Refused) => {
+                return Err(plugin::Error::new(ErrorCode::NO_SPACE, "the disk is full").not_applied(true));
+            }
+            _ => {}
+        }
+        // Others get to run between a request and its effect.
+        tokio::task::yield_now().await;
+        {
+            let mut shelf = self.shelf();
+            if shelf.objects.contains_key(key) {
+                return Err(plugin::Error::already_exists(key));
+            }
+            shelf.objects.insert(key.to_owned(), data);
+            shelf.created += 1;
+        }
+        if fault == Some(Fault::LostReply) { Err(timeout()) } else { Ok(()) }
+    }
+
+    async fn load(&self, key: &str) -> plugin::Result<Bytes> {
+        let mut shelf = self.count("load");
+        if shelf.load_faults.pop_front().is_some() {
+            return Err(plugin::Error::new(ErrorCode::UNAVAILABLE, "connection refused").retryable(true));
+        }
+        shelf.objects.get(key).cloned().ok_or_else(|| plugin::Error::not_found(key))
+    }
+
+    async fn stat(&self, key: &str) -> plugin::Result<ObjectMeta> {
+        let shelf = self.count("stat");
+        let size = shelf.objects.get(key).map(Bytes::len).ok_or_else(|| plugin::Error::not_found(key))?;
+        Ok(ObjectMeta::new(key, size as u64))
+    }
+
+    async fn delete(&self, key: &str) -> plugin::Result<()> {
+        self.count("delete").objects.remove(key);
+        Ok(())
+    }
+
+    async fn list(&self, request: ListRequest) -> plugin::Result<ListPage> {
+        let shelf = self.count("list");
+        let all = shelf.objects.iter().map(|(key, data)| ObjectMeta::new(key, data.len() as u64));
+        Ok(plugin::page_of_sorted(all, &request))
+    }
+}
+
+/// Three codecs: run-length, one that forgets a byte, and none else.
+pub struct Codecs;
+
+impl CodecSource for Codecs {
+    fn codec(&self, name: &str) -> Result<Arc<dyn DynCompression>> {
+        match name {
+            "rle" => Ok(Arc::new(RunLength)),
+            "forgetful" => Ok(Arc::new(Forgetful)),
+            _ => Err(Error::new(ErrorKind::Plugin, "plugin_missing", format!("no codec {name:?}"))),
+        }
+    }
+}
+
+struct RunLength;
+
+impl plugin::CompressionAdapter for RunLength {
+    type Config = ();
+
+    fn open((): ()) -> plugin::Result<Self> {
+        Ok(Self)
+    }
+
+    fn compress(&self, input: &[u8]) -> plugin::Result<Vec<u8>> {
+        let runs = input.chunk_by(|a, b| a == b).flat_map(|run| run.chunks(255));
+        Ok(runs.flat_map(|run| [run.len() as u8, run[0]]).collect())
+    }
+
+    fn decompress(&self, input: &[u8], max_output: u64) -> plugin::Result<Vec<u8>> {
+        let output: Vec<u8> = input
+            .chunks_exact(2)
+            .flat_map(|pair| std::iter::repeat_n(pair[1], usize::from(pair[0])))
+            .collect();
+        if output.len() as u64 > max_output {
+            return Err(plugin::Error::new(ErrorCode::LIMIT_EXCEEDED, "too long"));
+        }
+        Ok(output)
+    }
+}
+
+struct Forgetful;
+
+impl plugin::CompressionAdapter for Forgetful {
+    type Config = ();
+
+    fn open((): ()) -> plugin::Result<Self> {
+        Ok(Self)
+    }
+
+    fn compress(&self, input: &[u8]) -> plugin::Result<Vec<u8>> {
+        Ok(input.iter().skip(1).copied().collect())
+    }
+
+    fn decompress(&self, input: &[u8], _: u64) -> plugin::Result<Vec<u8>> {
+        Ok(input.to_vec())
+    }
+}
+
+pub fn session(text: &str) -> SessionRef {
+    text.parse().unwrap()
+}
+
+pub fn reference(text: &str) -> SnapshotRef {
+    text.parse().unwrap()
+}
+
+pub fn pattern(text: &str) -> RefPattern {
+    if text.is_empty() { RefPattern::default() } else { text.parse().unwrap() }
+}
+
+pub fn index(number: u64) -> SnapshotIndex {
+    SnapshotIndex::new(number).unwrap()
+}
+
+/// A JSON state that names a step.
+pub fn state(step: usize) -> Bytes {
+    format!("{{\"step\":{step},\"pad\":\"{}\"}}", "x".repeat(300)).into()
+}
+
+pub async fn save(store: &Store, session_text: &str, step: usize) -> Result<SnapshotInfo> {
+    store.save(SaveRequest::new(session(session_text), state(step))).await
+}
+
+pub async fn restore(store: &Store, text: &str) -> Result<Bytes> {
+    store.restore(&reference(text)).await.map(|restored| restored.state)
+}
+
+pub async fn list(store: &Store, text: &str) -> Vec<String> {
+    let rows: Vec<SnapshotInfo> = store.list(&pattern(text)).try_collect().await.unwrap();
+    rows.iter().map(|row| format!("{}@{}", row.session(), row.snapshot_index)).collect()
+}
+
+pub async fn verify(store: &Store, text: &str) -> Vec<VerifyRow> {
+    store.verify(&pattern(text)).try_collect().await.unwrap()
+}
+
+/// The rows of a listing, with the errors among them.
+pub async fn list_results(store: &Store, text: &str) -> Vec<Result<SnapshotInfo>> {
+    store.list(&pattern(text)).collect().await
+}
