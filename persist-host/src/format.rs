@@ -16,10 +16,12 @@ mod marker;
 mod object;
 mod prologue;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod timestamp;
 mod trailer;
 
-pub use digest::{ContentHash, WriteId};
+pub use digest::{ContentHash, InvalidHex, WriteId};
 pub use error::FormatError;
 pub use frame::Frame;
 pub use header::{Feature, Header, PrefixParse};

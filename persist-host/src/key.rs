@@ -48,7 +48,7 @@ pub fn manifest_prefix(session: &SessionRef) -> String {
     format!("{}m/", session_prefix(session))
 }
 
-/// The key of the manifest numbered `seq`.
+/// The key of the manifest numbered `seq`, which has at most ten decimal digits.
 #[must_use]
 pub fn manifest_key(session: &SessionRef, seq: u64) -> String {
     format!("{}{seq:0DIGITS$}", manifest_prefix(session))

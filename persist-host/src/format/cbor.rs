@@ -23,7 +23,8 @@ pub(super) fn encode(
     write: impl FnOnce(&mut Writer) -> WriteResult,
 ) -> Result<Vec<u8>, FormatError> {
     let mut encoder = Encoder::new(Vec::new());
-    write(&mut encoder).map_err(|error| FormatError::unencodable(format!("{what}: {error}")))?;
+    write(&mut encoder)
+        .map_err(|error| FormatError::unencodable_with(format!("its {what} has no CBOR form"), error))?;
     Ok(encoder.into_writer())
 }
 

@@ -6,8 +6,6 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-use super::FormatError;
-
 /// The SHA-256 of a snapshot's state, exactly as the client gave it; written as 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentHash(pub [u8; 32]);
@@ -15,6 +13,15 @@ pub struct ContentHash(pub [u8; 32]);
 /// Names one attempt to write, so that a repeated attempt is recognised; written as 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriteId(pub [u8; 16]);
+
+/// A text that is not the hexadecimal form of a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" is not {what}: expected {digits} hexadecimal digits")]
+pub struct InvalidHex {
+    text: String,
+    what: &'static str,
+    digits: usize,
+}
 
 impl ContentHash {
     /// Hashes a whole state.
@@ -39,13 +46,15 @@ impl fmt::Display for WriteId {
 }
 
 impl FromStr for WriteId {
-    type Err = FormatError;
+    type Err = InvalidHex;
 
     /// Reads a UUID with or without its hyphens.
-    fn from_str(text: &str) -> Result<Self, FormatError> {
-        uuid::Uuid::try_parse(text)
-            .map(|id| Self(id.into_bytes()))
-            .map_err(|error| FormatError::corrupt_with(format!("\"{text}\" is not a write id"), error))
+    fn from_str(text: &str) -> Result<Self, InvalidHex> {
+        uuid::Uuid::try_parse(text).map(|id| Self(id.into_bytes())).map_err(|_| InvalidHex {
+            text: text.to_owned(),
+            what: "a write id",
+            digits: 32,
+        })
     }
 }
 
@@ -56,12 +65,14 @@ impl fmt::Display for ContentHash {
 }
 
 impl FromStr for ContentHash {
-    type Err = FormatError;
+    type Err = InvalidHex;
 
     /// Reads 64 lower-case or upper-case hexadecimal digits.
-    fn from_str(text: &str) -> Result<Self, FormatError> {
-        parse_hex(text).map(Self).ok_or_else(|| {
-            FormatError::corrupt(format!("\"{text}\" is not a SHA-256 of 64 hexadecimal digits"))
+    fn from_str(text: &str) -> Result<Self, InvalidHex> {
+        parse_hex(text).map(Self).ok_or_else(|| InvalidHex {
+            text: text.to_owned(),
+            what: "a content hash",
+            digits: 64,
         })
     }
 }
@@ -108,7 +119,8 @@ mod tests {
         let id = WriteId::random();
         assert_eq!(id.to_string().len(), 32);
         assert_eq!(id.to_string().parse::<WriteId>().unwrap(), id);
-        assert!("x".parse::<WriteId>().is_err());
+        let error = "x".parse::<WriteId>().unwrap_err();
+        assert_eq!(error.to_string(), "\"x\" is not a write id: expected 32 hexadecimal digits");
         assert_ne!(id, WriteId::random());
     }
 }

@@ -72,6 +72,8 @@ pub enum FormatError {
     Unencodable {
         /// Which value it is, and which rule it breaks.
         what: String,
+        /// What the encoder said.
+        source: Option<Box<dyn Error + Send + Sync>>,
     },
 }
 
@@ -94,7 +96,14 @@ impl FormatError {
     }
 
     pub(crate) fn unencodable(what: impl Into<String>) -> Self {
-        Self::Unencodable { what: what.into() }
+        Self::Unencodable { what: what.into(), source: None }
+    }
+
+    pub(crate) fn unencodable_with(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unencodable { what: what.into(), source: Some(source.into()) }
     }
 }
 

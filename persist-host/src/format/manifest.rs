@@ -9,7 +9,7 @@ use super::identity::bad_field;
 use super::prologue::{self, Located, Magic, PROLOGUE_LEN};
 use super::trailer::{self, TRAILER_LEN};
 use super::{FormatError, IndexSet, WriteId};
-use crate::{AgentId, SessionId, SessionRef};
+use crate::{AgentId, SessionId, SessionRef, SnapshotIndex};
 
 /// The state of all decisions about a session. The manifest with the highest number is the valid one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +34,15 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`FormatError::Unencodable`] when it is too long: some two million separate ranges.
+    /// [`FormatError::Unencodable`] when its number has more than ten digits, or when it is too long: some two
+    /// million separate ranges.
     pub fn encode(&self) -> Result<Bytes, FormatError> {
+        if self.seq > SnapshotIndex::MAX.get() {
+            return Err(FormatError::unencodable(format!(
+                "the number {} of the manifest has more than ten digits",
+                self.seq
+            )));
+        }
         let fields = cbor::encode("manifest", |writer| {
             cbor::write_fields(
                 writer,

@@ -69,9 +69,8 @@ impl Marker {
             created_by: self.created_by.clone(),
             required_features: self.required_features.clone(),
         };
-        let json = serde_json::to_string_pretty(&members).map_err(|error| {
-            FormatError::unencodable(format!("the store marker has no JSON form: {error}"))
-        })?;
+        let json = serde_json::to_string_pretty(&members)
+            .map_err(|error| FormatError::unencodable_with("the store marker has no JSON form", error))?;
         Ok(seal(&json))
     }
 

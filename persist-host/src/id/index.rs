@@ -73,12 +73,6 @@ impl FromStr for SnapshotIndex {
     }
 }
 
-impl From<SnapshotIndex> for u64 {
-    fn from(index: SnapshotIndex) -> Self {
-        index.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

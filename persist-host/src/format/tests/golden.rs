@@ -1,0 +1,79 @@
+//! The exact bytes of version 1. A failure here means that stores of earlier releases no longer open.
+
+use std::fmt::Write as _;
+
+use super::*;
+
+/// `{"step":0}` as one gzip member.
+const MEMBER: &str = "1f8b0800000000000203ab562a2e492d50b232a80500d09c02080a000000";
+
+/// The snapshot with every optional field.
+const FULL: &str = "\
+    8950534f0100bf000000995b73c0926ecf870994921a151fa3955740a99bc1f16d1c421aa1506b72002f848080587a8d\
+    6464656d6f6552756e2031051b000660ead7117600582049a64717d5d4cb19952e6eac2946415cf6879adacf9908e7d8\
+    72332d32c6e6840501035820aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa6a746578\
+    742f706c61696e66612073746570626e31a261616131616260583e850050bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb0480\
+    8283030350b2d3da6f524e2498194717d153a5621e83020250bc7f92128ec1c4bc007613e34d772f395b312c325d0120\
+    00362091027cf9e5f95353b09d1dd48d7f1f125f82284ad28f57b0d655e7d184b4";
+
+/// A manifest that deletes the indices 0, 1, 2 and 7.
+const MANIFEST: &str = "\
+    8950534d01002b0000000da5533c7aa8c4e3d39e25c4bec2afb0f31ad1f35f72509f90c5187881ace0c4838080582686\
+    50cccccccccccccccccccccccccccccccc036464656d6f6552756e20310082820003820701012000215d4b335454ad66\
+    69f87a3ed72cb7504dd5565177153d8710531610f399a336";
+
+fn example() -> Bytes {
+    let state = br#"{"step":0}"#;
+    let member = Bytes::from(unhex(MEMBER));
+    let storage = Storage {
+        write_id: WriteId(*b"0123456789abcdef"),
+        segment_start: index(0),
+        transforms: vec![Transform::named("gzip")],
+        frames: vec![Frame { stored_len: member.len() as u64, raw_len: state.len() as u64, digest: None }],
+    };
+    let header = Header::new(plain_identity(state), storage).unwrap();
+    SnapshotObject::encode(&header, &[member]).unwrap()
+}
+
+/// Sixteen bytes a line, with their offset and, where they are printable, their text.
+fn dump(bytes: &[u8]) -> String {
+    let mut dump = String::new();
+    for (line, chunk) in bytes.chunks(16).enumerate() {
+        let digits: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text: String = chunk
+            .iter()
+            .map(|byte| if (b' '..=b'~').contains(byte) { char::from(*byte) } else { '.' })
+            .collect();
+        writeln!(dump, "{:4}  {:47}  {text}", line * 16, digits.join(" ")).unwrap();
+    }
+    dump
+}
+
+#[test]
+fn the_specification_shows_the_real_bytes() {
+    let specification = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/format.md"));
+    let object = dump(&example());
+    println!("{object}");
+    assert!(specification.contains(&object), "docs/format.md does not hold the worked example");
+}
+
+#[test]
+fn a_snapshot_has_known_bytes() {
+    let (header, frames) = full_object();
+    let object = SnapshotObject::encode(&header, &frames).unwrap();
+    assert_eq!(hex(&object), FULL);
+    assert_eq!(verify_object(&unhex(FULL)).unwrap(), header);
+}
+
+#[test]
+fn a_manifest_has_known_bytes() {
+    let manifest = Manifest {
+        write_id: WriteId([0xcc; 16]),
+        seq: 3,
+        session: "demo/Run 1".parse().unwrap(),
+        boundary: 0,
+        deleted: [0, 1, 2, 7].map(index).into_iter().collect(),
+    };
+    assert_eq!(hex(&manifest.encode().unwrap()), MANIFEST);
+    assert_eq!(Manifest::parse(&unhex(MANIFEST)).unwrap(), manifest);
+}
