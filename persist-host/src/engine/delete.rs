@@ -31,7 +31,10 @@ impl Store {
                 next.deleted.insert(*index);
             }
             match self.decide(session, &next).await? {
-                Decided::Yes => return Ok(deleted),
+                Decided::Yes => {
+                    self.remember(session, View { decisions: next, head: view.head, head_identity: None });
+                    return Ok(deleted);
+                }
                 Decided::Lost => tracing::debug!(%session, "another decision came first"),
             }
         }
