@@ -1,2 +1,89 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands: `cargo xtask help` lists them.
+
+mod artifacts;
+mod demo;
+mod error;
+mod plugins;
+mod python;
+mod servers;
+mod steps;
+mod test;
+mod tools;
+
+use std::{env, ffi::OsString, process::ExitCode};
+
+use error::{Error, Result};
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+Commands:
+  demo [ARGUMENT]...  Build the persist command and its plugins, then run `persist demo`
+  test [--full]       Run everything that a change must pass: format, lints, build, tests, documentation.
+                      With --full also the tests that are marked as ignored for their length
+  plugins [DIR]       Build the persist command and its plugins; with DIR, put the plugins there as well
+  servers             Install the servers that tests talk to, which `test` does by itself
+  help                Print this text
+";
+
+fn main() -> ExitCode {
+    match run(env::args_os().skip(1).collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Usage { reason }) => {
+            eprint!("error: {reason}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            eprintln!("error: {}", persist_test_support::with_causes(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Vec<OsString>) -> Result<()> {
+    let mut arguments = arguments.into_iter();
+    let Some(command) = arguments.next() else {
+        return Err(Error::usage("a command is missing"));
+    };
+    let rest: Vec<OsString> = arguments.collect();
+    match (command.to_str(), rest.as_slice()) {
+        (Some("demo"), rest) => demo::run(rest),
+        (Some("test"), []) => test::run(test::Scope::Usual),
+        (Some("test"), [only]) if only == "--full" => test::run(test::Scope::Full),
+        (Some("plugins"), []) => plugins::run(None),
+        (Some("plugins"), [directory]) if !is_option(directory) => plugins::run(Some(directory.as_ref())),
+        (Some("servers"), []) => servers::install().map(drop),
+        (Some("help" | "--help" | "-h"), []) => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        (Some(known @ ("test" | "plugins" | "servers" | "help")), _) => {
+            Err(Error::usage(format!("wrong arguments for `{known}`")))
+        }
+        _ => Err(Error::usage(format!("there is no command `{}`", command.display()))),
+    }
+}
+
+fn is_option(argument: &OsString) -> bool {
+    argument.as_encoded_bytes().starts_with(b"-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_arguments_are_usage_errors() {
+        for arguments in [
+            &[][..],
+            &["bild"],
+            &["test", "--ful"],
+            &["test", "--full", "x"],
+            &["plugins", "--dir"],
+            &["help", "x"],
+        ] {
+            let outcome = run(arguments.iter().map(OsString::from).collect());
+            assert!(matches!(outcome, Err(Error::Usage { .. })), "{arguments:?}: {outcome:?}");
+        }
+    }
+}

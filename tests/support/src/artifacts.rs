@@ -1,0 +1,80 @@
+//! Where the build puts things.
+//!
+//! Everything is derived from the running executable, since cargo has many ways to be told of another target
+//! directory and each of them shows there.
+
+use std::{env, path::PathBuf};
+
+/// Names the `persist` executable that end-to-end tests run.
+pub const PERSIST_BIN_VARIABLE: &str = "PERSIST_E2E_BIN";
+/// Names the directory that holds the built plugins.
+pub const PLUGIN_DIR_VARIABLE: &str = "PERSIST_PLUGIN_DIR";
+/// Names the `weed` executable of SeaweedFS.
+pub const SEAWEEDFS_VARIABLE: &str = "PERSIST_SEAWEEDFS";
+/// The one version of SeaweedFS that the tests are known to pass with.
+pub const SEAWEEDFS_VERSION: &str = "4.48";
+
+/// The directory of this build profile, such as `target/debug`: executables and plugins are in it.
+///
+/// # Panics
+///
+/// When the operating system does not tell where the running executable is.
+#[must_use]
+pub fn profile_dir() -> PathBuf {
+    let executable = env::current_exe()
+        .unwrap_or_else(|error| panic!("cannot find the directory of the running executable: {error}"));
+    // Tests are in `deps` (doc tests elsewhere, but those start no servers); commands are one level up.
+    let mut directory = executable;
+    directory.pop();
+    if directory.ends_with("deps") || directory.ends_with("examples") {
+        directory.pop();
+    }
+    directory
+}
+
+/// The `persist` executable: `PERSIST_E2E_BIN`, or the one in [`profile_dir`].
+///
+/// # Panics
+///
+/// When it has not been built: `cargo test` of another package does not build it.
+#[must_use]
+pub fn persist_bin() -> PathBuf {
+    let path = from_environment(PERSIST_BIN_VARIABLE)
+        .unwrap_or_else(|| profile_dir().join(format!("persist{}", env::consts::EXE_SUFFIX)));
+    assert!(path.is_file(), "{} is not there; `cargo xtask plugins` builds it", path.display());
+    path
+}
+
+/// The directory that holds the built plugins: `PERSIST_PLUGIN_DIR`, or [`profile_dir`].
+///
+/// # Panics
+///
+/// When the plugins have not been built: `cargo test` of another package does not build them.
+#[must_use]
+pub fn plugin_dir() -> PathBuf {
+    let directory = from_environment(PLUGIN_DIR_VARIABLE).unwrap_or_else(profile_dir);
+    let plugin = format!("{}persist_storage_local{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
+    assert!(
+        directory.join(&plugin).is_file(),
+        "{plugin} is not in {}; `cargo xtask plugins` builds it",
+        directory.display()
+    );
+    directory
+}
+
+/// The directory that `cargo xtask test` installs servers into: `servers` in the target directory.
+#[must_use]
+pub fn servers_dir() -> PathBuf {
+    profile_dir().with_file_name("servers")
+}
+
+/// Where `weed` should be: `PERSIST_SEAWEEDFS`, or in [`servers_dir`]. It may be absent.
+#[must_use]
+pub fn seaweedfs_bin() -> PathBuf {
+    from_environment(SEAWEEDFS_VARIABLE)
+        .unwrap_or_else(|| servers_dir().join(format!("seaweedfs-{SEAWEEDFS_VERSION}")).join("bin/weed"))
+}
+
+fn from_environment(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}

@@ -1,0 +1,277 @@
+//! SeaweedFS: an S3 server that checks signatures and honours conditional puts.
+
+mod configuration;
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{Read, Seek, SeekFrom},
+    path::Path,
+    process,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    artifacts::seaweedfs_bin,
+    error::{ServerError, with_causes},
+    http, ports,
+    process::ServerProcess,
+};
+use configuration::Ports;
+
+const NAME: &str = "SeaweedFS";
+const ENDPOINT_VARIABLE: &str = "PERSIST_TEST_S3_ENDPOINT";
+const FILER_VARIABLE: &str = "PERSIST_TEST_S3_FILER";
+const ACCESS_KEY_VARIABLE: &str = "PERSIST_TEST_S3_ACCESS_KEY";
+const SECRET_KEY_VARIABLE: &str = "PERSIST_TEST_S3_SECRET_KEY";
+
+/// A start takes 1 s on an idle machine; a busy one compiles at the same time.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_ATTEMPTS: u32 = 4;
+const READY_POLL: Duration = Duration::from_millis(50);
+const LOG_TAIL: u64 = 2_000;
+
+/// A running SeaweedFS on 127.0.0.1, with one S3 identity that may do everything.
+///
+/// A server that this process started ends, and its data is removed, when the last handle is dropped, and also
+/// when the process is killed (its data then stays in the temporary directory).
+#[derive(Debug)]
+pub struct SeaweedFs {
+    endpoint: String,
+    filer_port: u16,
+    access_key: String,
+    secret_key: String,
+    own: Option<Own>,
+}
+
+/// What there is to clean up. The process comes first: it must be gone before its directory goes.
+#[derive(Debug)]
+struct Own {
+    process: ServerProcess,
+    _data: TempDir,
+}
+
+impl SeaweedFs {
+    /// The server that the tests of a run share: the one `cargo xtask test` started, or else one for as long as
+    /// any test of this process holds it.
+    ///
+    /// Tests keep apart by [making a bucket](Self::create_bucket) each.
+    ///
+    /// # Panics
+    ///
+    /// When there is no server and none can be started; the message says what to do.
+    #[must_use]
+    pub fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<SeaweedFs>> = Mutex::new(Weak::new());
+        // The guarded value is replaced as a whole, so that a panic of another test leaves it sound.
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = shared.upgrade() {
+            return server;
+        }
+        let server = match Self::from_environment() {
+            Ok(Some(server)) => Arc::new(server),
+            Ok(None) => Arc::new(Self::start()),
+            Err(error) => panic!("{}", with_causes(&error)),
+        };
+        *shared = Arc::downgrade(&server);
+        server
+    }
+
+    /// Starts a server of the caller's own, such as one that a test stops in order to see what happens.
+    ///
+    /// # Panics
+    ///
+    /// When it is not installed or does not start; the message says what to do.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::try_start().unwrap_or_else(|error| panic!("{}", with_causes(&error)))
+    }
+
+    /// Starts a server, or tells why it cannot.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`] when the executable is missing, no ports are free, or the server does not become ready.
+    pub fn try_start() -> Result<Self, ServerError> {
+        let program = seaweedfs_bin();
+        if !program.is_file() {
+            return Err(ServerError::NotInstalled { path: program });
+        }
+        let mut attempt = 1;
+        loop {
+            match Self::start_once(&program) {
+                // Another process may have taken a port in the meantime: a new choice of ports is all it takes.
+                Err(ServerError::Unexpected { .. }) if attempt < START_ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn start_once(program: &Path) -> Result<Self, ServerError> {
+        let data = tempfile::Builder::new()
+            .prefix("persist-seaweedfs-")
+            .tempdir()
+            .map_err(ServerError::io("make a temporary directory for SeaweedFS"))?;
+        let ports = ports::free_pairs()
+            .map(Ports::from)
+            .ok_or(ServerError::NoPorts { server: NAME, attempts: START_ATTEMPTS })?;
+        let (access_key, secret_key) = configuration::credentials();
+        let identities = data.path().join("identities.json");
+        fs::write(&identities, configuration::identities(&access_key, &secret_key))
+            .map_err(ServerError::io(format!("write {}", identities.display())))?;
+        let volumes = data.path().join("data");
+        fs::create_dir(&volumes).map_err(ServerError::io(format!("make {}", volumes.display())))?;
+        let log_path = data.path().join("log");
+        let mut log = File::options()
+            .create_new(true)
+            .read(true)
+            .append(true)
+            .open(&log_path)
+            .map_err(ServerError::io(format!("make {}", log_path.display())))?;
+
+        let arguments = configuration::arguments(&ports, &volumes, &identities);
+        let process = ServerProcess::start(program, &arguments, &log)
+            .map_err(ServerError::io(format!("run {}", program.display())))?;
+        let server = Self {
+            endpoint: format!("http://127.0.0.1:{}", ports.s3),
+            filer_port: ports.filer,
+            access_key,
+            secret_key,
+            own: Some(Own { process, _data: data }),
+        };
+        server.wait_until_ready(ports.s3, &mut log)?;
+        Ok(server)
+    }
+
+    /// The server that the environment describes, if it describes one.
+    fn from_environment() -> Result<Option<Self>, ServerError> {
+        let Some(endpoint) = variable(ENDPOINT_VARIABLE) else { return Ok(None) };
+        let required = |missing| {
+            variable(missing).ok_or(ServerError::PartialEnvironment { present: ENDPOINT_VARIABLE, missing })
+        };
+        let filer = required(FILER_VARIABLE)?;
+        let filer_port = filer.rsplit(':').next().and_then(|port| port.parse().ok()).ok_or_else(|| {
+            ServerError::Unexpected {
+                server: NAME,
+                attempt: format!("read {FILER_VARIABLE}"),
+                expected: "http://127.0.0.1:PORT",
+                found: filer.clone(),
+            }
+        })?;
+        Ok(Some(Self {
+            endpoint,
+            filer_port,
+            access_key: required(ACCESS_KEY_VARIABLE)?,
+            secret_key: required(SECRET_KEY_VARIABLE)?,
+            own: None,
+        }))
+    }
+
+    /// The environment variables by which tests in other processes find this server.
+    #[must_use]
+    pub fn environment(&self) -> [(&'static str, String); 4] {
+        [
+            (ENDPOINT_VARIABLE, self.endpoint.clone()),
+            (FILER_VARIABLE, format!("http://127.0.0.1:{}", self.filer_port)),
+            (ACCESS_KEY_VARIABLE, self.access_key.clone()),
+            (SECRET_KEY_VARIABLE, self.secret_key.clone()),
+        ]
+    }
+
+    /// The S3 endpoint's URL, for path-style requests.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The region to sign requests for. The server accepts any.
+    #[must_use]
+    pub fn region(&self) -> &'static str {
+        "us-east-1"
+    }
+
+    /// The access key id of the one identity.
+    #[must_use]
+    pub fn access_key(&self) -> &str {
+        &self.access_key
+    }
+
+    /// The secret key of the one identity.
+    #[must_use]
+    pub fn secret_key(&self) -> &str {
+        &self.secret_key
+    }
+
+    /// The id of the server's process, for tests that suspend or kill it; `None` for a server that another
+    /// process started.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.own.as_ref().map(|own| own.process.id())
+    }
+
+    /// Makes an empty bucket and returns its name, which begins with `prefix` and is used only once.
+    ///
+    /// It is made through the filer's own interface, which needs no signature. A `prefix` is 1 to 30
+    /// lower-case letters, digits and hyphens, beginning with a letter.
+    ///
+    /// # Panics
+    ///
+    /// When the server refuses.
+    #[must_use]
+    pub fn create_bucket(&self, prefix: &str) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        // Process ids come round again within a long run, so the time is part of the name.
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
+        let name = format!("{prefix}-{now:x}-{:x}-{count:x}", process::id());
+        match http::status("POST", self.filer_port, &format!("/buckets/{name}/")) {
+            Ok(201) => name,
+            Ok(status) => panic!("cannot make bucket {name}: expected status 201, found {status}"),
+            Err(error) => panic!("cannot make bucket {name}: {error}"),
+        }
+    }
+
+    /// Waits until an unsigned request is refused, which shows that the S3 side and its identities are in place.
+    fn wait_until_ready(&self, port: u16, log: &mut File) -> Result<(), ServerError> {
+        let begin = Instant::now();
+        let mut found = String::new();
+        while begin.elapsed() < START_TIMEOUT {
+            match http::status("GET", port, "/") {
+                Ok(403) => return Ok(()),
+                Ok(status) => found = format!("status {status}"),
+                Err(error) => found = error.to_string(),
+            }
+            if self.own.as_ref().is_some_and(|own| own.process.has_exited()) {
+                found = format!("the server ended; the end of its log:\n{}", tail(log));
+                break;
+            }
+            thread::sleep(READY_POLL);
+        }
+        Err(ServerError::Unexpected {
+            server: NAME,
+            attempt: format!("GET {}/ without a signature", self.endpoint),
+            expected: "status 403",
+            found,
+        })
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn tail(log: &mut File) -> String {
+    let mut bytes = Vec::new();
+    let length = log.metadata().map_or(0, |metadata| metadata.len());
+    // This only adds to an error that is reported anyway.
+    let _ = log.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)));
+    let _ = log.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).trim().to_owned()
+}

@@ -1,0 +1,15 @@
+//! `cargo xtask demo`.
+
+use std::{ffi::OsString, process::Stdio};
+
+use crate::{
+    artifacts,
+    error::Result,
+    tools::{self, program},
+};
+
+/// Builds what the demonstration needs and runs it in this terminal.
+pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
+    artifacts::build()?;
+    tools::run(program(artifacts::persist()).arg("demo").args(arguments).stdin(Stdio::inherit()))
+}

@@ -1,0 +1,104 @@
+//! `cargo xtask test`: everything that a change must pass, in the order in which failures are cheapest.
+
+use std::process::Command;
+
+use persist_test_support::{
+    PERSIST_BIN_VARIABLE, PLUGIN_DIR_VARIABLE, SEAWEEDFS_VARIABLE, SeaweedFs, profile_dir, seaweedfs_bin,
+};
+
+use crate::{
+    artifacts,
+    error::Result,
+    python, servers,
+    steps::{Outcome, Steps},
+    tools::{cargo, has_cargo_subcommand, run as run_command},
+};
+
+/// How much to test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// What every change must pass.
+    Usual,
+    /// Also the tests that are marked `#[ignore]` because they take long.
+    Full,
+}
+
+/// Runs all steps and prints a summary; stops at the first step that fails.
+pub(crate) fn run(scope: Scope) -> Result<()> {
+    let mut steps = Steps::default();
+    let outcome = run_steps(&mut steps, scope);
+    print!("{}", steps.summary());
+    outcome
+}
+
+/// Every step that compiles names the whole workspace with its development dependencies, for then cargo resolves the
+/// same features each time: a dependency is compiled once for lints and documentation and once for all that runs.
+///
+/// The tests come last, so that their count ends the output.
+fn run_steps(steps: &mut Steps, scope: Scope) -> Result<()> {
+    steps.run("format", || command(&mut cargo("fmt --all --check")))?;
+    steps.run("Python files", || {
+        Ok(match python::check()? {
+            0 => Outcome::Skipped("there are none".to_owned()),
+            _ => Outcome::Done,
+        })
+    })?;
+    steps.run("lints", || command(&mut cargo("clippy --workspace --all-targets --locked -- -D warnings")))?;
+    steps.run("documentation", || {
+        // Without the examples, cargo leaves the development dependencies' features out and checks anew whatever
+        // they change, which is half of everything.
+        let mut doc = cargo("doc --no-deps --workspace --lib --bins --examples --locked");
+        command(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    steps.run("dependencies", dependencies)?;
+    // `cargo test` does not build the libraries that other packages' tests load at run time.
+    steps.run("build", || command(&mut cargo("build --workspace --all-targets --locked")))?;
+    steps.run("servers", || {
+        Ok(if servers::install()? {
+            Outcome::Done
+        } else {
+            Outcome::Skipped("they are installed".to_owned())
+        })
+    })?;
+    steps.run("documentation tests", || command(&mut cargo("test --doc --workspace --locked")))?;
+    steps.run("tests", || tests(scope))
+}
+
+/// Runs the tests with one server for all of them.
+fn tests(scope: Scope) -> Result<Outcome> {
+    let server = SeaweedFs::try_start()?;
+    let mut command = if has_cargo_subcommand("nextest") {
+        let mut command = cargo("nextest run --workspace --locked");
+        if scope == Scope::Full {
+            command.args(["--run-ignored", "all"]);
+        }
+        command
+    } else {
+        println!("cargo-nextest is not installed; using cargo test");
+        let mut command = cargo("test --workspace --locked --lib --bins --tests --examples --no-fail-fast");
+        if scope == Scope::Full {
+            command.args(["--", "--include-ignored"]);
+        }
+        command
+    };
+    command
+        .env(PERSIST_BIN_VARIABLE, artifacts::persist())
+        .env(PLUGIN_DIR_VARIABLE, profile_dir())
+        .env(SEAWEEDFS_VARIABLE, seaweedfs_bin())
+        .envs(server.environment());
+    run_command(&mut command)?;
+    Ok(Outcome::Done)
+}
+
+/// Licences, sources and who may depend on what; `deny.toml` has the rules.
+fn dependencies() -> Result<Outcome> {
+    if !has_cargo_subcommand("deny") {
+        return Ok(Outcome::Skipped("cargo-deny is not installed".to_owned()));
+    }
+    command(&mut cargo("deny --locked check bans licenses sources"))
+}
+
+fn command(command: &mut Command) -> Result<Outcome> {
+    run_command(command)?;
+    Ok(Outcome::Done)
+}
