@@ -6,6 +6,7 @@ mod error;
 pub mod format;
 mod id;
 pub mod key;
+mod plugins;
 mod snapshot;
 mod validate;
 
@@ -15,6 +16,11 @@ pub use error::{Error, ErrorKind, Result};
 pub use format::{ContentHash, Timestamp, WriteId};
 pub use id::{
     AgentId, InvalidId, RefPattern, SessionId, SessionRef, SnapshotIndex, SnapshotName, SnapshotRef,
+};
+pub use plugins::{
+    AdapterKind, AdapterRow, CheckReport, CheckStep, DirectoryRow, Origin, Outcome, PluginFile,
+    PluginListing, PluginRow, Plugins, RejectReason, RejectedRow, Rejection, SearchDirectory, SearchPath,
+    Step, check_file, probe_command, probe_in_this_process,
 };
 pub use snapshot::{DeleteTarget, Deleted, Expect, Restored, SaveRequest, SnapshotInfo, VerifyRow};
 pub use validate::{InvalidJson, validate_json};

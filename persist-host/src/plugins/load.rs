@@ -1,0 +1,109 @@
+//! Loads a checked file: the one place where a plugin's code is brought in and first run.
+#![expect(unsafe_code, reason = "opens a shared library and calls what it exports")]
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Mutex, PoisonError};
+
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use persist_plugin_api::host::{ENTRY_SYMBOL, HandshakeError, Plugin};
+
+use super::discover::Verified;
+use super::elf::inspect;
+use super::error::{RejectReason, Rejection};
+use super::platform::path_of_open_file;
+use super::trust::unreadable;
+use crate::{Error, ErrorKind, Result};
+
+/// The plugins that this process has loaded, by device and inode. They stay for its life: a plugin has threads and
+/// thread-local destructors that would run code which is no longer there.
+static LOADED: Mutex<BTreeMap<(u64, u64), Plugin>> = Mutex::new(BTreeMap::new());
+
+/// Loads a plugin, or returns the one that was loaded from the same file before.
+///
+/// # Errors
+/// Of kind [`ErrorKind::Plugin`]: the file was changed since it was checked, the dynamic linker refuses it, its
+/// interface differs, its initialisation failed, or it is not what its descriptor says.
+pub(super) fn load(verified: &Verified) -> Result<Plugin> {
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let metadata = verified.file.metadata().map_err(|error| refused(verified, unreadable(&error)))?;
+    let identity = (metadata.dev(), metadata.ino());
+    if let Some(plugin) = loaded.get(&identity) {
+        return Ok(*plugin);
+    }
+    // The file was checked when it was found, and that may be long ago.
+    verified.trust.check_file(&metadata).map_err(|reason| refused(verified, reason))?;
+    let descriptor = inspect(&verified.file).map_err(|reason| refused(verified, reason))?;
+    if descriptor != verified.descriptor {
+        return Err(failed(verified, "plugin_changed", "it was changed since it was checked")
+            .with_hint("run the command again; replace plugins by renaming, never in place"));
+    }
+    let entry = open(verified)?;
+    // SAFETY: the symbol has the name that only `export_plugin!` gives, from a file that describes itself as a plugin
+    // of our protocol, and `open` never closes a library.
+    let plugin = unsafe { Plugin::connect(entry) }.map_err(|error| handshake_failed(verified, error))?;
+    let (name, version) = (&verified.descriptor.name, &verified.descriptor.version);
+    if plugin.name() != name || plugin.version() != version {
+        let found =
+            format!("it is {} {}, and its descriptor says {name} {version}", plugin.name(), plugin.version());
+        return Err(failed(verified, "plugin_mismatch", &found).with_hint("build the plugin again"));
+    }
+    loaded.insert(identity, plugin);
+    tracing::debug!(path = %verified.path.display(), name, version, "loaded a plugin");
+    Ok(plugin)
+}
+
+/// Opens the library for good and returns the address of its entry symbol.
+fn open(verified: &Verified) -> Result<*const ()> {
+    let dlopen_failed = |error: libloading::Error| {
+        failed(verified, "plugin_load_failed", "the dynamic linker refuses it")
+            .with_hint("run 'persist plugins check' on the file; build it for this system")
+            .with_source(error)
+    };
+    let kept: File = verified.file.try_clone().map_err(|error| refused(verified, unreadable(&error)))?;
+    // Through the descriptor: the name may lead to another file by now.
+    let path = path_of_open_file(&kept);
+    // SAFETY: the initialisers of the library run. The file is one that root, the installer or the user wrote, and it
+    // describes itself as a plugin: running it is what the user asks for by naming its adapter.
+    let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) }.map_err(dlopen_failed)?;
+    // The dynamic linker remembers the library under that path. If the descriptor were closed and its number came back
+    // for another plugin, the linker would return this library again.
+    std::mem::forget(kept);
+    let library = std::mem::ManuallyDrop::new(library);
+    // SAFETY: nothing is read through the symbol here; the address is all that is taken.
+    let symbol = unsafe { library.get::<*const ()>(ENTRY_SYMBOL) }.map_err(dlopen_failed)?;
+    Ok(symbol.as_raw_ptr().cast_const().cast())
+}
+
+fn failed(verified: &Verified, code: &'static str, what: &str) -> Error {
+    let message = format!("cannot load the plugin {}: {what}", verified.path.display());
+    Error::new(ErrorKind::Plugin, code, message).with_context("plugin", verified.path.display())
+}
+
+/// The error for a file that no longer passes the checks.
+pub(super) fn refused(verified: &Verified, reason: RejectReason) -> Error {
+    rejection_error(&Rejection { path: verified.path.clone(), reason })
+}
+
+/// The error for a file that was refused and is needed.
+pub(super) fn rejection_error(rejection: &Rejection) -> Error {
+    Error::new(ErrorKind::Plugin, "plugin_refused", format!("cannot use the plugin {rejection}"))
+        .with_context("plugin", rejection.path.display())
+        .with_context("reason", rejection.reason.code())
+}
+
+fn handshake_failed(verified: &Verified, error: HandshakeError) -> Error {
+    if let HandshakeError::Layout { detail, .. } = &error {
+        tracing::debug!(path = %verified.path.display(), detail, "the plugin's interface differs");
+    }
+    let (code, what, hint) = match &error {
+        HandshakeError::Init(_) => ("plugin_init_failed", "it cannot be initialised", "see the cause"),
+        _ => (
+            "plugin_incompatible",
+            "it does not fit this release",
+            "get the plugin for this release, or build it with this release's plugin API",
+        ),
+    };
+    failed(verified, code, what).with_hint(hint).with_source(error)
+}

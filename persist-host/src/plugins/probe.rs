@@ -1,0 +1,105 @@
+//! Loads an unknown plugin in a process of its own, which it may take down.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use persist_plugin_api::Descriptor;
+
+use super::discover::Verified;
+use super::error::Rejection;
+use super::load::{load, rejection_error};
+use crate::Result;
+
+/// How long a plugin may take to load.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often the child is looked at.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How much of what the child printed is read, in bytes.
+const OUTPUT_LIMIT: u64 = 4096;
+
+/// Checks a file and loads it into *this* process, which a bad plugin may end. Returns the line that the command
+/// `persist plugins probe FILE` prints, and by which its parent sees that the load came to its end.
+///
+/// # Errors
+/// Of kind [`ErrorKind::Plugin`](crate::ErrorKind::Plugin), when the file is refused or cannot be loaded.
+pub fn probe_in_this_process(path: &Path) -> Result<String> {
+    let verified = Verified::from_path(path)
+        .map_err(|reason| rejection_error(&Rejection { path: path.to_owned(), reason }))?;
+    load(&verified)?;
+    Ok(verdict(&verified.descriptor))
+}
+
+/// The command that probes a file when its path is appended: this program's own hidden `plugins probe`.
+///
+/// # Errors
+/// When the path of the running program is not known.
+pub fn probe_command() -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["plugins", "probe"]);
+    Ok(command)
+}
+
+/// Runs the probe for a file. The error is a line for people.
+pub(super) fn run(mut command: Command, path: &Path, descriptor: &Descriptor) -> Result<(), String> {
+    let (stdout, stderr) = match (tempfile::tempfile(), tempfile::tempfile()) {
+        (Ok(stdout), Ok(stderr)) => (stdout, stderr),
+        (Err(error), _) | (_, Err(error)) => return Err(format!("no temporary file can be made: {error}")),
+    };
+    // Files rather than pipes: a plugin that prints without end cannot make us wait.
+    let started = stdout.try_clone().and_then(|out| {
+        let err = stderr.try_clone()?;
+        command.arg(path).stdin(Stdio::null()).stdout(out).stderr(err).spawn()
+    });
+    let child = started.map_err(|error| format!("the process that loads it cannot be started: {error}"))?;
+    let Some(status) = wait(child).map_err(|error| format!("waiting for its process failed: {error}"))?
+    else {
+        return Err(format!("loading it took longer than {} seconds", TIME_LIMIT.as_secs()));
+    };
+    if let Some(signal) = status.signal() {
+        return Err(format!("loading it ended its process with signal {signal}; do not use it"));
+    }
+    let said = |mut file: File| -> String {
+        let mut bytes = Vec::new();
+        // Without its words the exit status still stands.
+        let _ = file.rewind().and_then(|()| file.take(OUTPUT_LIMIT).read_to_end(&mut bytes));
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    };
+    if !status.success() {
+        return Err(format!(
+            "loading it failed with exit code {}: {}",
+            status.code().unwrap_or(-1),
+            said(stderr)
+        ));
+    }
+    // An initialiser that calls exit(0) ends the process in good order, and proves nothing.
+    if said(stdout) != verdict(descriptor) {
+        return Err("it ended its process before it was loaded; do not use it".to_owned());
+    }
+    Ok(())
+}
+
+/// Waits for the child, and ends it when its time is over.
+fn wait(mut child: Child) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + TIME_LIMIT;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+}
+
+fn verdict(descriptor: &Descriptor) -> String {
+    format!("{} {}", descriptor.name, descriptor.version)
+}

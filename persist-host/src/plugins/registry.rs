@@ -1,0 +1,302 @@
+//! The plugins that were found, and which of them serves each adapter's name.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::fmt::Write as _;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use persist_plugin_api::{AdapterDescriptor, Descriptor, DynCompression, DynStorage, ErrorCode};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::discover::{Verified, scan};
+use super::error::{RejectReason, Rejection};
+use super::load::load;
+use super::search::{Origin, SearchPath};
+use crate::{CodecSource, Error, ErrorKind, Result};
+
+/// A kind of adapter that this release uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AdapterKind {
+    /// A place that keeps objects.
+    Storage,
+    /// A way to compress them.
+    Compression,
+}
+
+impl AdapterKind {
+    /// The name of the kind in descriptors.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Compression => "compression",
+        }
+    }
+}
+
+impl fmt::Display for AdapterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A plugin that passed every check that does not run it.
+#[derive(Debug)]
+pub struct PluginFile {
+    pub(super) verified: Verified,
+    origin: Origin,
+    directory: usize,
+}
+
+impl PluginFile {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.verified.path
+    }
+
+    /// Who named its directory.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.verified.descriptor
+    }
+
+    fn adapter(&self, kind: AdapterKind, name: &str) -> Option<&AdapterDescriptor> {
+        self.descriptor().adapters.iter().find(|it| it.kind == kind.as_str() && it.name == name)
+    }
+}
+
+/// Who serves a name.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// The plugin with this index.
+    Served(usize),
+    /// Nobody: these different plugins of one directory all offer it.
+    Contested(Vec<usize>),
+}
+
+/// The plugins of a [`SearchPath`], by the names of their adapters.
+///
+/// An adapter of an earlier directory wins over one of the same kind and name in a later directory. Two different
+/// files of *one* directory that offer the same adapter are both refused for that name.
+#[derive(Debug)]
+pub struct Plugins {
+    pub(super) search: SearchPath,
+    pub(super) files: Vec<PluginFile>,
+    pub(super) claims: BTreeMap<(String, String), Claim>,
+    pub(super) rejected: Vec<Rejection>,
+    codecs: Mutex<Codecs>,
+}
+
+#[derive(Default)]
+struct Codecs(BTreeMap<String, Arc<dyn DynCompression>>);
+
+impl fmt::Debug for Codecs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Plugins {
+    /// Finds and checks the plugins of a search path. Runs none of their code, and never fails: what cannot be
+    /// accepted is in [`rejected`](Plugins::rejected).
+    #[must_use]
+    pub fn discover(search: &SearchPath) -> Self {
+        let mut rejected = Vec::new();
+        let mut files = Vec::new();
+        for (directory, scanned) in scan(search, &mut rejected).into_iter().enumerate() {
+            let origin = scanned.origin;
+            let plugins = scanned.plugins.into_iter();
+            files.extend(plugins.map(|verified| PluginFile { verified, origin, directory }));
+        }
+        let claims = claims(&files, &mut rejected);
+        Self { search: search.clone(), files, claims, rejected, codecs: Mutex::default() }
+    }
+
+    /// The plugins that were accepted, in the order of the search path.
+    #[must_use]
+    pub fn files(&self) -> &[PluginFile] {
+        &self.files
+    }
+
+    /// The files and directories that were not accepted.
+    #[must_use]
+    pub fn rejected(&self) -> &[Rejection] {
+        &self.rejected
+    }
+
+    /// The names of the adapters of a kind that can be opened, sorted.
+    #[must_use]
+    pub fn names(&self, kind: AdapterKind) -> Vec<&str> {
+        let served = self.claims.iter().filter(|(_, claim)| matches!(claim, Claim::Served(_)));
+        served.map(|(key, _)| key).filter(|key| key.0 == kind.as_str()).map(|key| key.1.as_str()).collect()
+    }
+
+    /// The plugin that serves an adapter.
+    ///
+    /// # Errors
+    /// `plugin_missing` when there is none, with the names that exist, the directories that were searched and every
+    /// file that was refused; `plugin_ambiguous` when two files of one directory offer it.
+    pub fn resolve(&self, kind: AdapterKind, name: &str) -> Result<&PluginFile> {
+        match self.claims.get(&(kind.as_str().to_owned(), name.to_owned())) {
+            Some(Claim::Served(index)) => Ok(&self.files[*index]),
+            Some(Claim::Contested(indices)) => {
+                let paths: Vec<String> =
+                    indices.iter().map(|index| self.files[*index].path().display().to_string()).collect();
+                let message = format!(
+                    "cannot choose a plugin for the {kind} adapter {name:?}: {} different files offer it",
+                    paths.len()
+                );
+                let hint = format!("keep one of these files:\n  {}", paths.join("\n  "));
+                Err(Error::new(ErrorKind::Plugin, "plugin_ambiguous", message).with_hint(hint))
+            }
+            None => {
+                let message = format!("there is no {kind} adapter {name:?}");
+                Err(Error::new(ErrorKind::Plugin, "plugin_missing", message).with_hint(self.inventory(kind)))
+            }
+        }
+    }
+
+    /// Opens a storage adapter with the options of its config section.
+    ///
+    /// # Errors
+    /// As [`resolve`](Plugins::resolve); an error of kind [`ErrorKind::Plugin`] when the plugin cannot be loaded;
+    /// `adapter_options` when the adapter refuses the options; otherwise the adapter's own error.
+    pub async fn open_storage(&self, name: &str, options: &Value) -> Result<Arc<dyn DynStorage>> {
+        let file = self.resolve(AdapterKind::Storage, name)?;
+        let opened = load(&file.verified)?.open_storage(name, options).await;
+        opened.map(Arc::from).map_err(|error| open_error(file, AdapterKind::Storage, name, error))
+    }
+
+    /// Opens a compression adapter with the options of its config section.
+    ///
+    /// # Errors
+    /// As [`open_storage`](Plugins::open_storage).
+    pub fn open_compression(&self, name: &str, options: &Value) -> Result<Arc<dyn DynCompression>> {
+        let file = self.resolve(AdapterKind::Compression, name)?;
+        let opened = load(&file.verified)?.open_compression(name, options);
+        opened.map(Arc::from).map_err(|error| open_error(file, AdapterKind::Compression, name, error))
+    }
+
+    /// What a person needs to find out why a name is missing.
+    fn inventory(&self, kind: AdapterKind) -> String {
+        let mut text = match self.names(kind).as_slice() {
+            [] => format!("no {kind} adapter was found; name a directory of plugins with --plugin-dir"),
+            names => format!("use one of the {kind} adapters that were found: {}", names.join(", ")),
+        };
+        if self.search.directories().is_empty() {
+            text.push_str("\nno directory was searched");
+        } else {
+            text.push_str("\nsearched:");
+        }
+        for directory in self.search.directories() {
+            // Writing into a string cannot fail.
+            let _ = write!(text, "\n  {} ({})", directory.path.display(), directory.origin);
+        }
+        if !self.rejected.is_empty() {
+            text.push_str("\nrefused:");
+        }
+        for rejection in &self.rejected {
+            let _ = write!(text, "\n  {rejection}");
+        }
+        text
+    }
+}
+
+/// Codecs with their default options, each opened once: what is needed to read what some store's codec wrote.
+impl CodecSource for Plugins {
+    fn codec(&self, name: &str) -> Result<Arc<dyn DynCompression>> {
+        let mut codecs = self.codecs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(codec) = codecs.0.get(name) {
+            return Ok(Arc::clone(codec));
+        }
+        let codec = self.open_compression(name, &Value::Object(Map::new()))?;
+        codecs.0.insert(name.to_owned(), Arc::clone(&codec));
+        Ok(codec)
+    }
+}
+
+/// Decides who serves each name, and records the names that are refused.
+fn claims(files: &[PluginFile], rejected: &mut Vec<Rejection>) -> BTreeMap<(String, String), Claim> {
+    let mut claims: BTreeMap<_, Claim> = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        for adapter in &file.descriptor().adapters {
+            let mut entry = match claims.entry((adapter.kind.clone(), adapter.name.clone())) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(Claim::Served(index));
+                    continue;
+                }
+                Entry::Occupied(occupied) => occupied,
+            };
+            let first = match entry.get() {
+                Claim::Served(first) => *first,
+                Claim::Contested(all) => all[0],
+            };
+            if files[first].directory != file.directory || is_copy(&files[first], file) {
+                continue;
+            }
+            let reason = RejectReason::DuplicateName {
+                kind: adapter.kind.clone(),
+                name: adapter.name.clone(),
+                other: files[first].path().to_owned(),
+            };
+            rejected.push(Rejection { path: file.path().to_owned(), reason });
+            match entry.get_mut() {
+                Claim::Contested(all) => all.push(index),
+                served @ Claim::Served(_) => *served = Claim::Contested(vec![first, index]),
+            }
+        }
+    }
+    claims
+}
+
+/// Whether two files hold the same bytes. A file that cannot be read is no copy of anything.
+fn is_copy(one: &PluginFile, other: &PluginFile) -> bool {
+    matches!((digest(one), digest(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+fn digest(file: &PluginFile) -> io::Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut offset = 0;
+    loop {
+        let count = file.verified.file.read_at(&mut buffer, offset)?;
+        if count == 0 {
+            return Ok(hash.finalize().into());
+        }
+        hash.update(&buffer[..count]);
+        offset += count as u64;
+    }
+}
+
+fn open_error(file: &PluginFile, kind: AdapterKind, name: &str, error: persist_plugin_api::Error) -> Error {
+    let about_options = error.code() == ErrorCode::CONFIG;
+    let error = Error::from_adapter(format!("cannot open the {kind} adapter {name:?}"), error)
+        .with_context("plugin", file.path().display());
+    match file.adapter(kind, name) {
+        Some(adapter) if about_options => error.with_hint(options_hint(adapter)),
+        _ => error,
+    }
+}
+
+/// The options that an adapter's schema names.
+fn options_hint(adapter: &AdapterDescriptor) -> String {
+    let properties = adapter.schema.get("properties").and_then(Value::as_object);
+    let names: Vec<&str> = properties.into_iter().flat_map(|map| map.keys()).map(String::as_str).collect();
+    if names.is_empty() {
+        format!("the adapter {:?} takes no options", adapter.name)
+    } else {
+        format!("the options of the adapter {:?} are: {}", adapter.name, names.join(", "))
+    }
+}
