@@ -1,22 +1,54 @@
 //! Persist: snapshots and restore for AI agents.
+//!
+//! An agent hands over its state after a step; Persist keeps it, proves that it is intact, and gives any moment of any
+//! session back, byte for byte, from whatever storage there is. Storage and compression come from plugins: shared
+//! libraries that are found, checked and loaded at run time.
+//!
+//! A program that embeds Persist reads a config, discovers the plugins and opens a store:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use persist_host::config::{self, ConfigSources};
+//! use persist_host::{Plugins, SaveRequest, SearchPath, open_store};
+//!
+//! # async fn example() -> persist_host::Result<()> {
+//! let config = config::load(&ConfigSources::from_environment(None))?;
+//! let search = SearchPath::new().with_config(config.plugins.path.iter().cloned());
+//! let plugins = Arc::new(Plugins::discover(&search));
+//! let store = open_store(&config, plugins, None, false).await?;
+//!
+//! let saved = store.save(SaveRequest::new("planner/trip-7".parse().unwrap(), r#"{"step":1}"#)).await?;
+//! let restored = store.restore(&"planner/trip-7".parse().unwrap()).await?;
+//! assert_eq!(restored.info, saved);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `ARCHITECTURE.md` in the repository has the map, `docs/format.md` the stored form.
 
 mod codec;
+pub mod config;
 mod engine;
+pub mod env;
 mod error;
 pub mod format;
 mod id;
 pub mod key;
+mod open;
 mod plugins;
 mod snapshot;
 mod validate;
 
 pub use codec::CodecSource;
+pub use config::Config;
 pub use engine::{Store, StoreOptions};
 pub use error::{Error, ErrorKind, Result};
 pub use format::{ContentHash, Timestamp, WriteId};
 pub use id::{
     AgentId, InvalidId, RefPattern, SessionId, SessionRef, SnapshotIndex, SnapshotName, SnapshotRef,
 };
+pub use open::open_store;
 pub use plugins::{
     AdapterKind, AdapterRow, CheckReport, CheckStep, DirectoryRow, Origin, Outcome, PluginFile,
     PluginListing, PluginRow, Plugins, RejectReason, RejectedRow, Rejection, SearchDirectory, SearchPath,

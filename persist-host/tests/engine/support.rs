@@ -16,7 +16,7 @@ use persist_plugin_api::{
 
 /// What happens to the next operation of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The write is applied and its reply is lost.
     LostReply,
     /// The write times out without having been applied.
@@ -28,21 +28,21 @@ pub enum Fault {
 }
 
 #[derive(Default)]
-pub struct Shelf {
-    pub objects: BTreeMap<String, Bytes>,
-    pub create_faults: VecDeque<Fault>,
-    pub load_faults: VecDeque<Fault>,
+pub(crate) struct Shelf {
+    pub(crate) objects: BTreeMap<String, Bytes>,
+    pub(crate) create_faults: VecDeque<Fault>,
+    pub(crate) load_faults: VecDeque<Fault>,
     /// How many objects were created.
-    pub created: usize,
+    pub(crate) created: usize,
     /// Requests by operation.
-    pub requests: BTreeMap<&'static str, usize>,
+    pub(crate) requests: BTreeMap<&'static str, usize>,
 }
 
 /// Clones share the shelf, like processes share a bucket.
 #[derive(Clone)]
-pub struct Faulty {
-    pub shelf: Arc<Mutex<Shelf>>,
-    pub capabilities: Capabilities,
+pub(crate) struct Faulty {
+    pub(crate) shelf: Arc<Mutex<Shelf>>,
+    pub(crate) capabilities: Capabilities,
 }
 
 impl Default for Faulty {
@@ -53,28 +53,28 @@ impl Default for Faulty {
 }
 
 impl Faulty {
-    pub fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    pub(crate) fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap()
     }
 
-    pub fn fail_creates(&self, faults: &[Fault]) {
+    pub(crate) fn fail_creates(&self, faults: &[Fault]) {
         self.shelf().create_faults.extend(faults);
     }
 
-    pub fn fail_loads(&self, faults: &[Fault]) {
+    pub(crate) fn fail_loads(&self, faults: &[Fault]) {
         self.shelf().load_faults.extend(faults);
     }
 
-    pub fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         self.shelf().objects.keys().cloned().collect()
     }
 
     /// Another process's store over the same shelf.
-    pub fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         Store::new(self.options())
     }
 
-    pub fn options(&self) -> StoreOptions {
+    pub(crate) fn options(&self) -> StoreOptions {
         StoreOptions {
             name: "test".to_owned(),
             storage_name: "faulty".to_owned(),
@@ -162,7 +162,7 @@ impl StorageAdapter for Faulty {
 }
 
 /// Three codecs: run-length, one that forgets a byte, and none else.
-pub struct Codecs;
+pub(crate) struct Codecs;
 
 impl CodecSource for Codecs {
     fn codec(&self, name: &str) -> Result<Arc<dyn DynCompression>> {
@@ -218,45 +218,45 @@ impl plugin::CompressionAdapter for Forgetful {
     }
 }
 
-pub fn session(text: &str) -> SessionRef {
+pub(crate) fn session(text: &str) -> SessionRef {
     text.parse().unwrap()
 }
 
-pub fn reference(text: &str) -> SnapshotRef {
+pub(crate) fn reference(text: &str) -> SnapshotRef {
     text.parse().unwrap()
 }
 
-pub fn pattern(text: &str) -> RefPattern {
+pub(crate) fn pattern(text: &str) -> RefPattern {
     if text.is_empty() { RefPattern::default() } else { text.parse().unwrap() }
 }
 
-pub fn index(number: u64) -> SnapshotIndex {
+pub(crate) fn index(number: u64) -> SnapshotIndex {
     SnapshotIndex::new(number).unwrap()
 }
 
 /// A JSON state that names a step.
-pub fn state(step: usize) -> Bytes {
+pub(crate) fn state(step: usize) -> Bytes {
     format!("{{\"step\":{step},\"pad\":\"{}\"}}", "x".repeat(300)).into()
 }
 
-pub async fn save(store: &Store, session_text: &str, step: usize) -> Result<SnapshotInfo> {
+pub(crate) async fn save(store: &Store, session_text: &str, step: usize) -> Result<SnapshotInfo> {
     store.save(SaveRequest::new(session(session_text), state(step))).await
 }
 
-pub async fn restore(store: &Store, text: &str) -> Result<Bytes> {
+pub(crate) async fn restore(store: &Store, text: &str) -> Result<Bytes> {
     store.restore(&reference(text)).await.map(|restored| restored.state)
 }
 
-pub async fn list(store: &Store, text: &str) -> Vec<String> {
+pub(crate) async fn list(store: &Store, text: &str) -> Vec<String> {
     let rows: Vec<SnapshotInfo> = store.list(&pattern(text)).try_collect().await.unwrap();
     rows.iter().map(|row| format!("{}@{}", row.session(), row.snapshot_index)).collect()
 }
 
-pub async fn verify(store: &Store, text: &str) -> Vec<VerifyRow> {
+pub(crate) async fn verify(store: &Store, text: &str) -> Vec<VerifyRow> {
     store.verify(&pattern(text)).try_collect().await.unwrap()
 }
 
 /// The rows of a listing, with the errors among them.
-pub async fn list_results(store: &Store, text: &str) -> Vec<Result<SnapshotInfo>> {
+pub(crate) async fn list_results(store: &Store, text: &str) -> Vec<Result<SnapshotInfo>> {
     store.list(&pattern(text)).collect().await
 }

@@ -1,0 +1,49 @@
+//! The config of a user who has none.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::model::{AdapterConfig, Config, PluginsConfig, StoreConfig};
+use super::source::{ConfigSource, ConfigSources};
+use crate::{Error, ErrorKind, Result};
+
+/// The compression of a store whose config names none.
+const COMPRESSION: &str = "gzip";
+
+/// The name of the built-in store.
+const STORE: &str = "main";
+
+/// One local store in the user's data directory, compressed with gzip.
+///
+/// # Errors
+///
+/// When the user has no data directory.
+pub(super) fn config(sources: &ConfigSources) -> Result<Config> {
+    let root =
+        sources.data_directory.as_deref().and_then(|directory| directory.to_str()).ok_or_else(|| {
+            let message =
+                "there is no config file, and no data directory for a store without one: HOME is not set";
+            Error::new(ErrorKind::InvalidInput, "config_no_home", message)
+                .with_hint("set HOME, or name a config file with --config")
+        })?;
+    let options = Map::from_iter([("root".to_owned(), Value::from(root))]);
+    let store = StoreConfig {
+        storage: AdapterConfig { adapter: "local".to_owned(), options },
+        compression: Some(compression()),
+        single_writer: false,
+    };
+    Ok(Config {
+        default: Some(STORE.to_owned()),
+        stores: BTreeMap::from([(STORE.to_owned(), store)]),
+        plugins: PluginsConfig::default(),
+        source: ConfigSource::BuiltIn,
+        lines: BTreeMap::new(),
+        written: BTreeMap::new(),
+    })
+}
+
+/// The compression of a store whose config names none.
+pub(super) fn compression() -> AdapterConfig {
+    AdapterConfig { adapter: COMPRESSION.to_owned(), options: Map::new() }
+}

@@ -1,0 +1,183 @@
+//! From a document to a checked [`Config`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::defaults;
+use super::document::{Document, child, element, kind_of};
+use super::error::{bad_value, missing_key, unknown_key};
+use super::model::{AdapterConfig, Config, PluginsConfig, StoreConfig};
+use super::source::ConfigSource;
+use crate::Result;
+
+/// The adapter name that switches compression off.
+const NO_COMPRESSION: &str = "none";
+
+/// Checks every key and value, apart from adapters' options.
+///
+/// # Errors
+///
+/// For the first key that is unknown or missing and the first value that is not allowed.
+pub(super) fn interpret(
+    document: Document,
+    written: BTreeMap<String, String>,
+    source: ConfigSource,
+) -> Result<Config> {
+    let top = Table { document: &document, path: String::new(), entries: &document.root };
+    top.allow(&["default", "plugins", "stores"])?;
+    let stores = match top.table("stores")? {
+        Some(table) => stores(&table)?,
+        None => BTreeMap::new(),
+    };
+    let default = match top.text("default")? {
+        Some(name) if stores.contains_key(&name) => Some(name),
+        Some(name) => {
+            let known = stores.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let problem = format!("is {name:?}, which is not one of the stores: {known}");
+            return Err(bad_value(&document, "default", &problem));
+        }
+        // One store needs no choice.
+        None if stores.len() == 1 => stores.keys().next().cloned(),
+        None => None,
+    };
+    let plugins = match top.table("plugins")? {
+        Some(table) => plugins(&table)?,
+        None => PluginsConfig::default(),
+    };
+    Ok(Config { default, stores, plugins, source, lines: document.lines, written })
+}
+
+fn stores(table: &Table<'_>) -> Result<BTreeMap<String, StoreConfig>> {
+    let mut stores = BTreeMap::new();
+    for name in table.entries.keys() {
+        if name.is_empty() || name.chars().any(char::is_control) {
+            let problem = "is not a name for a store: it is empty or holds control characters";
+            return Err(bad_value(table.document, &table.path_of(name), problem));
+        }
+        if let Some(entries) = table.table(name)? {
+            stores.insert(name.clone(), store(&entries)?);
+        }
+    }
+    Ok(stores)
+}
+
+fn store(table: &Table<'_>) -> Result<StoreConfig> {
+    table.allow(&["compression", "single_writer", "storage"])?;
+    let storage = table.table("storage")?.ok_or_else(|| {
+        missing_key(
+            table.document,
+            &table.path,
+            "storage",
+            r#"storage = { adapter = "local", root = "/var/lib/persist" }"#,
+        )
+    })?;
+    let compression = match table.table("compression")? {
+        None => Some(defaults::compression()),
+        Some(table) => {
+            let compression = adapter(&table)?;
+            if compression.adapter == NO_COMPRESSION {
+                table.allow(&["adapter"])?;
+                None
+            } else {
+                Some(compression)
+            }
+        }
+    };
+    let single_writer = table.boolean("single_writer")?.unwrap_or(false);
+    Ok(StoreConfig { storage: adapter(&storage)?, compression, single_writer })
+}
+
+fn adapter(table: &Table<'_>) -> Result<AdapterConfig> {
+    let adapter = table
+        .text("adapter")?
+        .ok_or_else(|| missing_key(table.document, &table.path, "adapter", r#"adapter = "local""#))?;
+    if adapter.is_empty() {
+        return Err(bad_value(
+            table.document,
+            &table.path_of("adapter"),
+            "is empty; it must name an adapter",
+        ));
+    }
+    let options = table.entries.iter().filter(|(key, _)| *key != "adapter");
+    Ok(AdapterConfig { adapter, options: options.map(|(key, value)| (key.clone(), value.clone())).collect() })
+}
+
+fn plugins(table: &Table<'_>) -> Result<PluginsConfig> {
+    table.allow(&["path"])?;
+    let base = table.document.file.parent().unwrap_or(Path::new(""));
+    let key = table.path_of("path");
+    let expected = "a list of directories such as [\"/opt/persist/plugins\"]";
+    let path = match table.entries.get("path") {
+        None => Vec::new(),
+        Some(Value::Array(items)) => items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| match item {
+                Value::String(text) if !text.is_empty() => Ok(base.join(text)),
+                other => {
+                    let found = if other.is_string() { "an empty string" } else { kind_of(other) };
+                    let problem = format!("is {found}; expected a directory as a string");
+                    Err(bad_value(table.document, &element(&key, index), &problem))
+                }
+            })
+            .collect::<Result<Vec<PathBuf>>>()?,
+        Some(other) => {
+            let problem = format!("is {}; expected {expected}", kind_of(other));
+            return Err(bad_value(table.document, &key, &problem));
+        }
+    };
+    Ok(PluginsConfig { path })
+}
+
+/// A table of the document and where it is.
+struct Table<'a> {
+    document: &'a Document,
+    path: String,
+    entries: &'a Map<String, Value>,
+}
+
+impl<'a> Table<'a> {
+    fn path_of(&self, key: &str) -> String {
+        child(&self.path, key)
+    }
+
+    fn allow(&self, allowed: &[&str]) -> Result<()> {
+        match self.entries.keys().find(|key| !allowed.contains(&key.as_str())) {
+            Some(key) => Err(unknown_key(self.document, &self.path_of(key), allowed)),
+            None => Ok(()),
+        }
+    }
+
+    fn table(&self, key: &str) -> Result<Option<Table<'a>>> {
+        match self.entries.get(key) {
+            None => Ok(None),
+            Some(Value::Object(entries)) => {
+                Ok(Some(Table { document: self.document, path: self.path_of(key), entries }))
+            }
+            Some(other) => Err(self.mismatch(key, "a table", other)),
+        }
+    }
+
+    fn text(&self, key: &str) -> Result<Option<String>> {
+        match self.entries.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(other) => Err(self.mismatch(key, "a string", other)),
+        }
+    }
+
+    fn boolean(&self, key: &str) -> Result<Option<bool>> {
+        match self.entries.get(key) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(*value)),
+            Some(other) => Err(self.mismatch(key, "true or false", other)),
+        }
+    }
+
+    fn mismatch(&self, key: &str, expected: &str, found: &Value) -> crate::Error {
+        let problem = format!("is {}; expected {expected}", kind_of(found));
+        bad_value(self.document, &self.path_of(key), &problem)
+    }
+}

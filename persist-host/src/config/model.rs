@@ -1,0 +1,144 @@
+//! What a config says, once it has been checked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::document::child;
+use super::source::ConfigSource;
+use crate::{Error, ErrorKind, Result};
+
+/// A checked config.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The store that counts when none is asked for: the one that the file names, or the only one.
+    pub default: Option<String>,
+    /// The stores by name.
+    pub stores: BTreeMap<String, StoreConfig>,
+    /// What it says of plugins.
+    pub plugins: PluginsConfig,
+    /// Where it came from.
+    pub source: ConfigSource,
+    pub(super) lines: BTreeMap<String, usize>,
+    pub(super) written: BTreeMap<String, String>,
+}
+
+/// One store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreConfig {
+    /// Where snapshots are kept.
+    pub storage: AdapterConfig,
+    /// How they are compressed; `None` stores them as they are. A config that says nothing means gzip.
+    pub compression: Option<AdapterConfig>,
+    /// Whether the user vouches that one process writes at a time, as storage without atomic creation needs.
+    pub single_writer: bool,
+}
+
+/// An adapter and its options, which only its plugin can check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdapterConfig {
+    /// The adapter's name.
+    pub adapter: String,
+    /// The options, with variables already replaced.
+    pub options: Map<String, Value>,
+}
+
+/// What a config says of plugins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginsConfig {
+    /// Directories to search; relative ones in the file were relative to the file's directory.
+    pub path: Vec<PathBuf>,
+}
+
+/// Which adapter of a store is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdapterSection {
+    /// `storage`
+    Storage,
+    /// `compression`
+    Compression,
+}
+
+/// A place in a config, shown as `FILE:LINE: KEY`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The file, unless the config is built in.
+    pub file: Option<PathBuf>,
+    /// The line, counted from 1, if the file holds the key.
+    pub line: Option<usize>,
+    /// The dotted path of the key.
+    pub key: String,
+}
+
+impl Config {
+    /// The store with this name, or the default one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] for a name that the config does not hold, [`ErrorKind::InvalidInput`] when no name is
+    /// given and the config does not say which store to use. Both list the stores that there are.
+    pub fn store(&self, name: Option<&str>) -> Result<(&str, &StoreConfig)> {
+        let known = self.stores.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let place = self.place();
+        let Some(wanted) = name.or(self.default.as_deref()) else {
+            let message = if self.stores.is_empty() {
+                format!("{place} holds no store")
+            } else {
+                format!("{place} holds several stores and no `default`: {known}")
+            };
+            let hint = "name one with --store, or write default = \"NAME\" at the top of the file";
+            return Err(Error::new(ErrorKind::InvalidInput, "config_no_default", message).with_hint(hint));
+        };
+        self.stores.get_key_value(wanted).map(|(name, store)| (name.as_str(), store)).ok_or_else(|| {
+            let known = if known.is_empty() { "none".to_owned() } else { known };
+            let message = format!("there is no store {wanted:?} in {place}; its stores: {known}");
+            Error::new(ErrorKind::NotFound, "store_not_found", message).with_context("store", wanted)
+        })
+    }
+
+    /// Where the config holds an adapter of a store, or one of its options, for messages.
+    #[must_use]
+    pub fn locate(&self, store: &str, section: AdapterSection, option: Option<&str>) -> Location {
+        let section = child(&child("stores", store), section.name());
+        let key = option.map_or_else(|| section.clone(), |option| child(&section, option));
+        let line = self.lines.get(&key).or_else(|| self.lines.get(&section)).copied();
+        Location { file: self.source.path().map(ToOwned::to_owned), line, key }
+    }
+
+    /// How an option was written in the file, if it holds a `${VAR}`: its value may be secret.
+    #[must_use]
+    pub fn written(&self, store: &str, section: AdapterSection, option: &str) -> Option<&str> {
+        let section = child(&child("stores", store), section.name());
+        self.written.get(&child(&section, option)).map(String::as_str)
+    }
+
+    /// The config's file, or what stands for it, for messages.
+    fn place(&self) -> String {
+        match self.source.path() {
+            Some(path) => format!("the config file {}", path.display()),
+            None => "the built-in config".to_owned(),
+        }
+    }
+}
+
+impl AdapterSection {
+    /// The section's key in the config.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Compression => "compression",
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(formatter, "{}:{}: `{}`", file.display(), self.line.unwrap_or(1), self.key),
+            None => write!(formatter, "built-in config: `{}`", self.key),
+        }
+    }
+}

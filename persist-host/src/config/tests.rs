@@ -1,0 +1,277 @@
+//! Each mistake a config can hold, with the exact text that it gets.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::*;
+use crate::{Error, ErrorKind};
+
+const GOOD: &str = r#"
+default = "main"
+
+[stores.main]
+storage = { adapter = "local", root = "/var/lib/persist" }
+compression = { adapter = "gzip", level = 6 }
+
+[stores.archive]
+storage = { adapter = "s3", bucket = "agents", region = "eu-west-3" }
+single_writer = true
+
+[stores.archive.compression]
+adapter = "none"
+
+[plugins]
+path = ["/opt/persist/plugins", "plugins"]
+"#;
+
+fn variables(name: &str) -> Option<OsString> {
+    match name {
+        "BUCKET" => Some("agents".into()),
+        "EMPTY" => Some("".into()),
+        _ => None,
+    }
+}
+
+fn read(text: &str, source: ConfigSource) -> Result<Config> {
+    parse_text(text, source, &variables)
+}
+
+fn toml(text: &str) -> Result<Config> {
+    read(text, ConfigSource::Explicit(PathBuf::from("etc/p.toml")))
+}
+
+fn json(text: &str) -> Result<Config> {
+    read(text, ConfigSource::Explicit(PathBuf::from("etc/p.json")))
+}
+
+fn local(text: &str) -> Result<Config> {
+    read(text, ConfigSource::CurrentDirectory(PathBuf::from("./persist.toml")))
+}
+
+fn refusal(result: Result<Config>) -> Error {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    error
+}
+
+#[test]
+fn a_config_is_read_whole() {
+    let config = toml(GOOD).unwrap();
+    assert_eq!(config.default.as_deref(), Some("main"));
+    let (name, main) = config.store(None).unwrap();
+    assert_eq!((name, main.storage.adapter.as_str()), ("main", "local"));
+    assert_eq!(main.storage.options["root"], "/var/lib/persist");
+    assert_eq!(main.compression.as_ref().unwrap().options["level"], 6);
+    assert!(!main.single_writer);
+    let (_, archive) = config.store(Some("archive")).unwrap();
+    assert_eq!(archive.compression, None);
+    assert!(archive.single_writer);
+    assert_eq!(config.plugins.path, [PathBuf::from("/opt/persist/plugins"), PathBuf::from("etc/plugins")]);
+}
+
+#[test]
+fn json_says_the_same() {
+    let text = r#"{
+        "stores": {
+            "main": {
+                "storage": {"adapter": "local",
+                    "root": "/x", "depth": -1, "ratio": 0.5}
+            }
+        }
+    }"#;
+    let config = json(text).unwrap();
+    let (name, store) = config.store(None).unwrap();
+    assert_eq!(name, "main");
+    assert_eq!(store.storage.options["depth"], -1);
+    assert_eq!(store.compression.as_ref().unwrap().adapter, "gzip");
+    let place = config.locate("main", AdapterSection::Storage, Some("depth"));
+    assert_eq!(place.to_string(), "etc/p.json:5: `stores.main.storage.depth`");
+}
+
+#[test]
+fn adapters_options_can_be_located() {
+    let config = toml(GOOD).unwrap();
+    let at = |store, section, option| config.locate(store, section, option).to_string();
+    use AdapterSection::{Compression, Storage};
+    assert_eq!(at("main", Storage, Some("root")), "etc/p.toml:5: `stores.main.storage.root`");
+    assert_eq!(at("main", Compression, Some("level")), "etc/p.toml:6: `stores.main.compression.level`");
+    // An option that is missing is reported where its section is.
+    assert_eq!(at("archive", Storage, Some("prefix")), "etc/p.toml:9: `stores.archive.storage.prefix`");
+    assert_eq!(at("archive", Compression, None), "etc/p.toml:12: `stores.archive.compression`");
+}
+
+#[test]
+fn mistakes_name_file_line_and_key() {
+    for (text, expected) in [
+        ("\nstore = 1", "etc/p.toml:2: unknown key `store`; allowed here: default, plugins, stores"),
+        (
+            "[stores.\"a b\"]\nstorge = {}",
+            "etc/p.toml:2: unknown key `stores.\"a b\".storge`; allowed here: compression, single_writer, storage",
+        ),
+        ("[plugins]\n\npaths = []", "etc/p.toml:3: unknown key `plugins.paths`; allowed here: path"),
+        (
+            "[plugins]\npath = \"/x\"",
+            "etc/p.toml:2: `plugins.path` is a string; expected a list of directories such as [\"/opt/persist/plugins\"]",
+        ),
+        (
+            "[plugins]\npath = [\n  \"/x\",\n  7,\n]",
+            "etc/p.toml:4: `plugins.path[1]` is a number; expected a directory as a string",
+        ),
+        ("stores = 3", "etc/p.toml:1: `stores` is a number; expected a table"),
+        ("[stores.a]\nstorage = \"local\"", "etc/p.toml:2: `stores.a.storage` is a string; expected a table"),
+        (
+            "[stores.a]\nstorage = { root = \"/x\" }",
+            "etc/p.toml:2: `stores.a.storage` lacks the key `adapter`, for example adapter = \"local\"",
+        ),
+        (
+            "\n[stores.a]",
+            "etc/p.toml:2: `stores.a` lacks the key `storage`, for example storage = { adapter = \"local\", root = \"/var/lib/persist\" }",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nsingle_writer = \"yes\"",
+            "etc/p.toml:3: `stores.a.single_writer` is a string; expected true or false",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\ncompression = { adapter = \"none\", level = 1 }",
+            "etc/p.toml:3: unknown key `stores.a.compression.level`; allowed here: adapter",
+        ),
+        (
+            "default = \"b\"\n[stores.a]\nstorage.adapter = \"x\"",
+            "etc/p.toml:1: `default` is \"b\", which is not one of the stores: a",
+        ),
+        (
+            "[stores.a]\nstorage = { adapter = \"s3\",\n  bucket = \"${NOPE}\" }",
+            "etc/p.toml:3: `stores.a.storage.bucket` uses the environment variable NOPE, which is not set",
+        ),
+        (
+            "default = \"${1}\"",
+            "etc/p.toml:1: `default` has a ${ without a variable's name and }; write ${NAME}, or $${ for the characters ${",
+        ),
+        ("default = \"x", "etc/p.toml:1: the config is not valid TOML"),
+        ("a = 1\nb = inf", "etc/p.toml:2: the config is not valid TOML"),
+    ] {
+        assert_eq!(refusal(toml(text)).to_string(), expected);
+    }
+}
+
+#[test]
+fn json_mistakes_name_file_line_and_key_too() {
+    for (text, expected) in [
+        ("{\n\"store\":\n1}", "etc/p.json:2: unknown key `store`; allowed here: default, plugins, stores"),
+        (
+            "{\"plugins\": {\n\n\"path\": null}}",
+            "etc/p.json:3: `plugins.path` is null; expected a list of directories such as [\"/opt/persist/plugins\"]",
+        ),
+        ("{\n\"default\": \"a\",\n\"default\": \"b\"}", "etc/p.json:3: the config is not valid JSON"),
+        ("[]", "etc/p.json:1: the config is not valid JSON"),
+        ("{}\n{}", "etc/p.json:2: the config is not valid JSON"),
+    ] {
+        assert_eq!(refusal(json(text)).to_string(), expected);
+    }
+}
+
+#[test]
+fn a_file_from_the_current_directory_is_restricted() {
+    let store = "[stores.a]\nstorage = { adapter = \"s3\", bucket = \"b\" }\n";
+    assert!(local(store).is_ok());
+    for (text, line, key) in [
+        (format!("{store}[plugins]\npath = []"), 3, "plugins"),
+        (format!("lock = \"x\"\n{store}"), 1, "lock"),
+        (format!("{store}[keys]\nmine = \"x\""), 3, "keys"),
+        (
+            "[stores.a]\nstorage = { adapter = \"s3\", endpoint = \"http://x\" }".into(),
+            2,
+            "stores.a.storage.endpoint",
+        ),
+        (
+            "[stores.a.storage]\nadapter = \"s3\"\nnested = { Endpoint_URL = \"http://x\" }".into(),
+            3,
+            "stores.a.storage.nested.Endpoint_URL",
+        ),
+        (
+            "[stores.a]\nstorage = { adapter = \"s3\", bucket = \"x${HOME}\" }".into(),
+            2,
+            "stores.a.storage.bucket",
+        ),
+        (
+            "[stores.a.storage]\nadapter = \"s3\"\nlist = [1, \"${HOME}\"]".into(),
+            3,
+            "stores.a.storage.list[1]",
+        ),
+    ] {
+        let error = refusal(local(&text));
+        assert_eq!(error.code(), "config_untrusted", "{error}");
+        let start =
+            format!("./persist.toml:{line}: `{key}` is refused because the file was only found in the");
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(error.hint().unwrap().contains("--config ./persist.toml"));
+    }
+}
+
+#[test]
+fn variables_are_replaced_and_remembered() {
+    let text = "[stores.a.storage]\nadapter = \"s3\"\nbucket = \"x-${BUCKET}-${EMPTY}$${BUCKET}$\"\nplain = \"$BUCKET\"";
+    let config = toml(text).unwrap();
+    let (_, store) = config.store(None).unwrap();
+    assert_eq!(store.storage.options["bucket"], "x-agents-${BUCKET}$");
+    assert_eq!(store.storage.options["plain"], "$BUCKET");
+    let written = |option| config.written("a", AdapterSection::Storage, option);
+    assert_eq!(written("bucket"), Some("x-${BUCKET}-${EMPTY}$${BUCKET}$"));
+    assert_eq!(written("plain"), None);
+}
+
+#[test]
+fn a_store_has_to_be_chosen_among_several() {
+    let two = "[stores.a]\nstorage.adapter = \"x\"\n[stores.b]\nstorage.adapter = \"x\"";
+    let config = toml(two).unwrap();
+    let error = config.store(None).unwrap_err();
+    assert_eq!(error.to_string(), "the config file etc/p.toml holds several stores and no `default`: a, b");
+    assert_eq!(config.store(Some("b")).unwrap().0, "b");
+    let error = config.store(Some("c")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.to_string(), "there is no store \"c\" in the config file etc/p.toml; its stores: a, b");
+    let error = toml("").unwrap().store(None).unwrap_err();
+    assert_eq!(error.to_string(), "the config file etc/p.toml holds no store");
+}
+
+#[test]
+fn the_first_source_counts_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let user_file = directory.path().join("config.toml");
+    let mut sources = ConfigSources {
+        explicit: Some("flag.toml".into()),
+        variable: Some("variable.toml".into()),
+        current_directory: Some(directory.path().to_owned()),
+        user_file: Some(user_file.clone()),
+        data_directory: Some("/data/persist".into()),
+    };
+    std::fs::write(&user_file, "").unwrap();
+    std::fs::write(directory.path().join("persist.toml"), "").unwrap();
+    assert_eq!(sources.choose().unwrap(), ConfigSource::Explicit("flag.toml".into()));
+    sources.explicit = None;
+    assert_eq!(sources.choose().unwrap(), ConfigSource::Variable("variable.toml".into()));
+    sources.variable = None;
+    let found = sources.choose().unwrap();
+    assert!(found.is_restricted());
+    assert_eq!(found.path().unwrap(), directory.path().join("persist.toml"));
+    std::fs::remove_file(directory.path().join("persist.toml")).unwrap();
+    assert_eq!(sources.choose().unwrap(), ConfigSource::User(user_file.clone()));
+    std::fs::remove_file(&user_file).unwrap();
+    let config = load(&sources).unwrap();
+    assert_eq!(config.source, ConfigSource::BuiltIn);
+    let (_, store) = config.store(None).unwrap();
+    assert_eq!(store.storage.options["root"], "/data/persist");
+    assert_eq!(store.compression.as_ref().unwrap().adapter, "gzip");
+}
+
+#[test]
+fn a_named_file_must_exist_and_be_of_a_sensible_size() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("missing.toml");
+    let sources = ConfigSources { explicit: Some(path.clone()), ..ConfigSources::default() };
+    let error = refusal(load(&sources));
+    assert_eq!(error.to_string(), format!("cannot read the config file {}", path.display()));
+    std::fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();
+    let error = refusal(load(&sources));
+    assert!(error.to_string().ends_with("it is larger than 1048576 bytes"), "{error}");
+}
