@@ -6,6 +6,7 @@
 //! is recorded with its reason and never stops the others.
 
 mod check;
+mod claims;
 mod discover;
 mod elf;
 mod error;

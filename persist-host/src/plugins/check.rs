@@ -63,7 +63,7 @@ pub fn check_file(path: &Path, probe: Option<Command>) -> CheckReport {
     let mut failure = verified.as_ref().err().map(|reason| (reason.step(), reason.to_string()));
     let loads = probe.is_some();
     if let (Ok(verified), Some(command)) = (&verified, probe) {
-        let probed = probe::run(command, &verified.path, &verified.descriptor);
+        let probed = probe::run(command, &verified.path, &verified.descriptor, probe::TIME_LIMIT);
         failure = probed.err().map(|problem| (Step::Load, problem));
     }
     let steps = Step::ALL.map(|step| {

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::registry::{Claim, PluginFile, Plugins};
+use super::claims::Claim;
+use super::registry::{PluginFile, Plugins};
 use super::search::Origin;
 
 /// The plugins of a search path. Its JSON is a stable interface.

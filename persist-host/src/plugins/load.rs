@@ -97,13 +97,10 @@ fn handshake_failed(verified: &Verified, error: HandshakeError) -> Error {
     if let HandshakeError::Layout { detail, .. } = &error {
         tracing::debug!(path = %verified.path.display(), detail, "the plugin's interface differs");
     }
-    let (code, what, hint) = match &error {
-        HandshakeError::Init(_) => ("plugin_init_failed", "it cannot be initialised", "see the cause"),
-        _ => (
-            "plugin_incompatible",
-            "it does not fit this release",
-            "get the plugin for this release, or build it with this release's plugin API",
-        ),
+    let told = match &error {
+        HandshakeError::Init(_) => failed(verified, "plugin_init_failed", "it cannot be initialised"),
+        _ => failed(verified, "plugin_incompatible", "it does not fit this release")
+            .with_hint("get the plugin for this release, or build it with this release's plugin API"),
     };
-    failed(verified, code, what).with_hint(hint).with_source(error)
+    told.with_source(error)
 }

@@ -15,7 +15,7 @@ use super::load::{load, rejection_error};
 use crate::Result;
 
 /// How long a plugin may take to load.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often the child is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -46,7 +46,12 @@ pub fn probe_command() -> io::Result<Command> {
 }
 
 /// Runs the probe for a file. The error is a line for people.
-pub(super) fn run(mut command: Command, path: &Path, descriptor: &Descriptor) -> Result<(), String> {
+pub(super) fn run(
+    mut command: Command,
+    path: &Path,
+    descriptor: &Descriptor,
+    time_limit: Duration,
+) -> Result<(), String> {
     let (stdout, stderr) = match (tempfile::tempfile(), tempfile::tempfile()) {
         (Ok(stdout), Ok(stderr)) => (stdout, stderr),
         (Err(error), _) | (_, Err(error)) => return Err(format!("no temporary file can be made: {error}")),
@@ -57,9 +62,10 @@ pub(super) fn run(mut command: Command, path: &Path, descriptor: &Descriptor) ->
         command.arg(path).stdin(Stdio::null()).stdout(out).stderr(err).spawn()
     });
     let child = started.map_err(|error| format!("the process that loads it cannot be started: {error}"))?;
-    let Some(status) = wait(child).map_err(|error| format!("waiting for its process failed: {error}"))?
+    let Some(status) =
+        wait(child, time_limit).map_err(|error| format!("waiting for its process failed: {error}"))?
     else {
-        return Err(format!("loading it took longer than {} seconds", TIME_LIMIT.as_secs()));
+        return Err(format!("loading it took longer than {} seconds", time_limit.as_secs_f32()));
     };
     if let Some(signal) = status.signal() {
         return Err(format!("loading it ended its process with signal {signal}; do not use it"));
@@ -68,7 +74,7 @@ pub(super) fn run(mut command: Command, path: &Path, descriptor: &Descriptor) ->
         let mut bytes = Vec::new();
         // Without its words the exit status still stands.
         let _ = file.rewind().and_then(|()| file.take(OUTPUT_LIMIT).read_to_end(&mut bytes));
-        String::from_utf8_lossy(&bytes).trim().to_owned()
+        one_line(&String::from_utf8_lossy(&bytes))
     };
     if !status.success() {
         return Err(format!(
@@ -85,8 +91,8 @@ pub(super) fn run(mut command: Command, path: &Path, descriptor: &Descriptor) ->
 }
 
 /// Waits for the child, and ends it when its time is over.
-fn wait(mut child: Child) -> io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + TIME_LIMIT;
+fn wait(mut child: Child, time_limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + time_limit;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
@@ -100,6 +106,27 @@ fn wait(mut child: Child) -> io::Result<Option<ExitStatus>> {
     }
 }
 
+/// What an unknown program printed, fit for a terminal and for one line.
+fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
 fn verdict(descriptor: &Descriptor) -> String {
     format!("{} {}", descriptor.name, descriptor.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_does_not_end_is_ended() {
+        let json = r#"{"name":"n","version":"1","protocol":1,"api":"1","rustc":"","panic_unwind":true,"adapters":[]}"#;
+        let descriptor = Descriptor::parse(json.as_bytes()).unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec sleep 600"]);
+        let problem = run(command, Path::new("file"), &descriptor, Duration::from_millis(50)).unwrap_err();
+        assert!(problem.contains("took longer"), "{problem}");
+    }
 }

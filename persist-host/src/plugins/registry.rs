@@ -1,20 +1,17 @@
 //! The plugins that were found, and which of them serves each adapter's name.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 use std::fmt::Write as _;
-use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use persist_plugin_api::{AdapterDescriptor, Descriptor, DynCompression, DynStorage, ErrorCode};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
+use super::claims::{Claim, Claims, claims};
 use super::discover::{Verified, scan};
-use super::error::{RejectReason, Rejection};
+use super::error::Rejection;
 use super::load::load;
 use super::search::{Origin, SearchPath};
 use crate::{CodecSource, Error, ErrorKind, Result};
@@ -50,7 +47,8 @@ impl fmt::Display for AdapterKind {
 pub struct PluginFile {
     pub(super) verified: Verified,
     origin: Origin,
-    directory: usize,
+    /// The scanned directory that it is of, by number.
+    pub(super) directory: usize,
 }
 
 impl PluginFile {
@@ -77,15 +75,6 @@ impl PluginFile {
     }
 }
 
-/// Who serves a name.
-#[derive(Debug)]
-pub(super) enum Claim {
-    /// The plugin with this index.
-    Served(usize),
-    /// Nobody: these different plugins of one directory all offer it.
-    Contested(Vec<usize>),
-}
-
 /// The plugins of a [`SearchPath`], by the names of their adapters.
 ///
 /// An adapter of an earlier directory wins over one of the same kind and name in a later directory. Two different
@@ -94,7 +83,7 @@ pub(super) enum Claim {
 pub struct Plugins {
     pub(super) search: SearchPath,
     pub(super) files: Vec<PluginFile>,
-    pub(super) claims: BTreeMap<(String, String), Claim>,
+    pub(super) claims: Claims,
     pub(super) rejected: Vec<Rejection>,
     codecs: Mutex<Codecs>,
 }
@@ -224,59 +213,6 @@ impl CodecSource for Plugins {
         let codec = self.open_compression(name, &Value::Object(Map::new()))?;
         codecs.0.insert(name.to_owned(), Arc::clone(&codec));
         Ok(codec)
-    }
-}
-
-/// Decides who serves each name, and records the names that are refused.
-fn claims(files: &[PluginFile], rejected: &mut Vec<Rejection>) -> BTreeMap<(String, String), Claim> {
-    let mut claims: BTreeMap<_, Claim> = BTreeMap::new();
-    for (index, file) in files.iter().enumerate() {
-        for adapter in &file.descriptor().adapters {
-            let mut entry = match claims.entry((adapter.kind.clone(), adapter.name.clone())) {
-                Entry::Vacant(vacant) => {
-                    vacant.insert(Claim::Served(index));
-                    continue;
-                }
-                Entry::Occupied(occupied) => occupied,
-            };
-            let first = match entry.get() {
-                Claim::Served(first) => *first,
-                Claim::Contested(all) => all[0],
-            };
-            if files[first].directory != file.directory || is_copy(&files[first], file) {
-                continue;
-            }
-            let reason = RejectReason::DuplicateName {
-                kind: adapter.kind.clone(),
-                name: adapter.name.clone(),
-                other: files[first].path().to_owned(),
-            };
-            rejected.push(Rejection { path: file.path().to_owned(), reason });
-            match entry.get_mut() {
-                Claim::Contested(all) => all.push(index),
-                served @ Claim::Served(_) => *served = Claim::Contested(vec![first, index]),
-            }
-        }
-    }
-    claims
-}
-
-/// Whether two files hold the same bytes. A file that cannot be read is no copy of anything.
-fn is_copy(one: &PluginFile, other: &PluginFile) -> bool {
-    matches!((digest(one), digest(other)), (Ok(one), Ok(other)) if one == other)
-}
-
-fn digest(file: &PluginFile) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    let mut offset = 0;
-    loop {
-        let count = file.verified.file.read_at(&mut buffer, offset)?;
-        if count == 0 {
-            return Ok(hash.finalize().into());
-        }
-        hash.update(&buffer[..count]);
-        offset += count as u64;
     }
 }
 

@@ -1,0 +1,7 @@
+//! The plugin host against real shared libraries, good and hostile.
+
+mod checking;
+mod hostile;
+mod loading;
+mod naming;
+mod support;
