@@ -1,0 +1,50 @@
+//! The compression checks: the list of them, and how they run.
+
+pub mod checks;
+
+use persist_plugin_api::DynCompression;
+
+use crate::failure::{Outcome, report};
+
+/// A check, by name.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct CompressionCheck {
+    /// The function, for example `bombs_are_bounded`.
+    pub name: &'static str,
+    /// Runs the check.
+    pub run: fn(&dyn DynCompression) -> Outcome,
+}
+
+macro_rules! list {
+    ($($check:ident),* $(,)?) => {
+        vec![$(CompressionCheck { name: stringify!($check), run: checks::$check }),*]
+    };
+}
+
+/// Every compression check.
+#[must_use]
+pub fn compression_checks() -> Vec<CompressionCheck> {
+    list![
+        every_input_comes_back,
+        the_bound_is_exact,
+        bombs_are_bounded,
+        a_high_bound_costs_nothing,
+        truncated_streams_are_corrupt,
+        flipped_bits_never_change_the_output,
+        trailing_bytes_are_corrupt,
+        other_bytes_are_corrupt,
+        prefix_support_is_honest,
+    ]
+}
+
+/// Runs every compression check.
+///
+/// # Panics
+/// When a check fails, with the name and the findings of every check that did.
+pub fn run_compression(compression: &dyn DynCompression) {
+    let checks = compression_checks();
+    let failed: Vec<_> =
+        checks.iter().filter_map(|check| Some((check.name, (check.run)(compression).err()?))).collect();
+    assert!(failed.is_empty(), "{}", report(&failed, checks.len()));
+}

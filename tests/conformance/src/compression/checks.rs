@@ -1,0 +1,162 @@
+//! Compression, one check a function.
+
+use bytes::{Bytes, BytesMut};
+use persist_plugin_api::{DynCompression, ErrorCode};
+
+use crate::failure::{Failure, Outcome, ensure, expect_bytes, expect_error};
+use crate::sample::{MIB, noise, text};
+
+/// Inputs of 0 and 1 byte, small ones and 8 MiB, compressible or not, come back byte for byte.
+///
+/// # Errors
+/// What the adapter did otherwise.
+pub fn every_input_comes_back(compression: &dyn DynCompression) -> Outcome {
+    for (name, input) in [
+        ("empty", Bytes::new()),
+        ("1 byte", Bytes::from_static(b"x")),
+        ("small", text(100)),
+        ("64 KiB and 1", noise(65_537, 3)),
+        ("8 MiB of text", text(8 * MIB)),
+        ("8 MiB of noise", noise(8 * MIB, 4)),
+        ("8 MiB of zeros", Bytes::from(vec![0; 8 * MIB])),
+    ] {
+        let stream = compression.compress(input.clone())?;
+        let output = compression.decompress(stream, input.len() as u64)?;
+        expect_bytes(&output, &input, name)?;
+    }
+    Ok(())
+}
+
+/// A bound of exactly the output's length suffices, and one byte less is an exceeded limit.
+///
+/// # Errors
+/// What the adapter did otherwise.
+pub fn the_bound_is_exact(compression: &dyn DynCompression) -> Outcome {
+    for length in [1, 2, 1000, 32_768, 65_536, 65_537, MIB] {
+        let input = text(length);
+        let stream = compression.compress(input.clone())?;
+        expect_bytes(
+            &compression.decompress(stream.clone(), length as u64)?,
+            &input,
+            format!("{length} bytes"),
+        )?;
+        for bound in [0, length / 2, length - 1] {
+            let what = format!("{length} bytes under a bound of {bound}");
+            let result = compression.decompress(stream.clone(), bound as u64);
+            expect_error(result, ErrorCode::LIMIT_EXCEEDED, what)?;
+        }
+    }
+    let stream = compression.compress(Bytes::new())?;
+    expect_bytes(&compression.decompress(stream, 0)?, b"", "no bytes under a bound of 0")
+}
+
+/// A small stream that unfolds to 64 MiB ends at the bound.
+///
+/// # Errors
+/// What the adapter did otherwise.
+pub fn bombs_are_bounded(compression: &dyn DynCompression) -> Outcome {
+    let bomb = compression.compress(Bytes::from(vec![0; 64 * MIB]))?;
+    for bound in [0, 1, 1 << 10, 1 << 20] {
+        let what = format!("a bomb of {} bytes under a bound of {bound}", bomb.len());
+        expect_error(compression.decompress(bomb.clone(), bound), ErrorCode::LIMIT_EXCEEDED, what)?;
+    }
+    Ok(())
+}
+
+/// Memory follows the output, not the bound: the highest bound there is works on a small stream.
+///
+/// # Errors
+/// What the adapter did otherwise.
+pub fn a_high_bound_costs_nothing(compression: &dyn DynCompression) -> Outcome {
+    let input = text(1000);
+    let stream = compression.compress(input.clone())?;
+    expect_bytes(&compression.decompress(stream, u64::MAX)?, &input, "under a bound of u64::MAX")
+}
+
+/// A stream that lacks its end, wherever it was cut, is corrupt.
+///
+/// # Errors
+/// What the adapter did otherwise.
+pub fn truncated_streams_are_corrupt(compression: &dyn DynCompression) -> Outcome {
+    let input = text(3000);
+    let stream = compression.compress(input)?;
+    for length in 0..stream.len() {
+        let what = format!("the first {length} of {} bytes", stream.len());
+        expect_error(compression.decompress(stream.slice(..length), 3000), ErrorCode::CORRUPT, what)?;
+    }
+    Ok(())
+}
+
+/// A stream with one flipped bit is an error or, where the bit means nothing, the same output; never another one.
+///
+/// # Errors
+/// What the adapter did otherwise.
+pub fn flipped_bits_never_change_the_output(compression: &dyn DynCompression) -> Outcome {
+    let input = text(3000);
+    let stream = compression.compress(input.clone())?;
+    let mut errors = 0;
+    for bit in 0..stream.len() * 8 {
+        let mut damaged = BytesMut::from(&*stream);
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        match compression.decompress(damaged.freeze(), input.len() as u64) {
+            Ok(output) => expect_bytes(&output, &input, format!("bit {} of byte {}", bit % 8, bit / 8))?,
+            Err(error) if [ErrorCode::CORRUPT, ErrorCode::LIMIT_EXCEEDED].contains(&error.code()) => {
+                errors += 1
+            }
+            Err(error) => return Err(Failure::from(error)),
+        }
+    }
+    ensure!(errors > stream.len() * 4, "only {errors} of {} flipped bits were noticed", stream.len() * 8);
+    Ok(())
+}
+
+/// A stream followed by anything else is corrupt.
+///
+/// # Errors
+/// What the adapter did otherwise.
+pub fn trailing_bytes_are_corrupt(compression: &dyn DynCompression) -> Outcome {
+    for input in [Bytes::new(), text(3000)] {
+        let stream = compression.compress(input.clone())?;
+        for tail in [&b"\0"[..], b"x", b"\0\0\0\0\0\0\0\0\0\0\0\0", b"not a stream at all"] {
+            let followed = Bytes::from([&stream, tail].concat());
+            let what = format!("{} bytes after the stream of {}", tail.len(), input.len());
+            expect_error(compression.decompress(followed, input.len() as u64), ErrorCode::CORRUPT, what)?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that are no stream of this method are corrupt.
+///
+/// # Errors
+/// What the adapter did otherwise.
+pub fn other_bytes_are_corrupt(compression: &dyn DynCompression) -> Outcome {
+    for other in [Bytes::new(), Bytes::from_static(b"plain text"), noise(5000, 9), Bytes::from(vec![0; 5000])]
+    {
+        let what = format!("{} bytes of something else", other.len());
+        expect_error(compression.decompress(other, 1 << 20), ErrorCode::CORRUPT, what)?;
+    }
+    Ok(())
+}
+
+/// An adapter that says it supports prefixes does, and one that says it does not refuses them as unsupported.
+///
+/// # Errors
+/// What the adapter did otherwise.
+pub fn prefix_support_is_honest(compression: &dyn DynCompression) -> Outcome {
+    let (prefix, input) = (noise(50_000, 1), noise(50_000, 1));
+    let stream = compression.compress_with_prefix(prefix.clone(), input.clone());
+    if !compression.supports_prefix() {
+        expect_error(stream, ErrorCode::UNSUPPORTED, "compress_with_prefix")?;
+        let result = compression.decompress_with_prefix(prefix, input, 100_000);
+        expect_error(result, ErrorCode::UNSUPPORTED, "decompress_with_prefix")?;
+        return Ok(());
+    }
+    let stream = stream?;
+    ensure!(stream.len() < 5000, "50,000 bytes that equal their prefix were compressed to {}", stream.len());
+    let output = compression.decompress_with_prefix(prefix.clone(), stream.clone(), 50_000)?;
+    expect_bytes(&output, &input, "a round trip with a prefix")?;
+    let result = compression.decompress_with_prefix(prefix, stream, 49_999);
+    expect_error(result, ErrorCode::LIMIT_EXCEEDED, "decompress_with_prefix under a bound too low")?;
+    Ok(())
+}
