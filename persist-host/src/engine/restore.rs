@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Store;
 use super::errors::{damaged, deleted, missing, no_session, no_snapshot, unreadable};
 use crate::codec::{self, off_thread};
-use crate::format::{FormatError, SnapshotObject};
+use crate::format::{FormatError, Header, SnapshotObject};
 use crate::{Error, ErrorKind, Restored, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef, key};
 
 impl Store {
@@ -25,7 +25,10 @@ impl Store {
         };
         // After the object's answer: a deletion that was acknowledged before this restore began is then certainly seen.
         self.check_live(session, index).await?;
-        self.decode_object(session, index, &key, object).await
+        let stored_bytes = object.len() as u64;
+        let (header, state) = self.decode_object(session, index, &key, object).await?;
+        let info = SnapshotInfo::new(&header, stored_bytes, &self.options().storage_name);
+        Ok(Restored { info, state })
     }
 
     /// Reads a snapshot's metadata, without its state.
@@ -81,10 +84,9 @@ impl Store {
         index: SnapshotIndex,
         key: &str,
         object: Bytes,
-    ) -> Result<Restored> {
+    ) -> Result<(Header, Bytes)> {
         let what = format!("the snapshot {session}@{index}");
-        let stored_bytes = object.len();
-        let parsed = off_thread(stored_bytes, move || Ok(SnapshotObject::parse(object))).await?;
+        let parsed = off_thread(object.len(), move || Ok(SnapshotObject::parse(object))).await?;
         let object = parsed.map_err(|error| unreadable(&what, key, error))?;
         let header = object.header();
         header.expect_identity(session, index).map_err(|error| unreadable(&what, key, error))?;
@@ -107,13 +109,11 @@ impl Store {
             _ => error,
         })?;
         let header = object.into_header();
-        let (header, state) = off_thread(state.len(), move || {
+        off_thread(state.len(), move || {
             let checked = header.expect_content(&state);
             Ok(checked.map(|()| (header, state)))
         })
         .await?
-        .map_err(|error| unreadable(&what, key, error))?;
-        let info = SnapshotInfo::new(&header, stored_bytes as u64, &self.options().storage_name);
-        Ok(Restored { info, state })
+        .map_err(|error| unreadable(&what, key, error))
     }
 }

@@ -1,5 +1,6 @@
 //! Verifying: every byte that belongs to the chosen snapshots is read and checked, down to the restored state.
 
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
 use super::Store;
@@ -54,13 +55,42 @@ impl Store {
         let key = key::snapshot_key(session, index);
         let checked = match self.read(&key).await? {
             None => Err(missing(session, index, &key)),
-            Some(object) => self
-                .decode_object(session, index, &key, object)
-                .await
-                .map(|restored| restored.info.content_length),
+            Some(object) => self.verify_object(session, index, &key, object).await,
         };
         row(session, Some(index), key, checked)
     }
+
+    /// Checks one object by decoding it, and that it continues the record before it. Returns the state's length.
+    async fn verify_object(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+        key: &str,
+        object: Bytes,
+    ) -> Result<u64> {
+        let (header, state) = self.decode_object(session, index, key, object).await?;
+        if let (Some(expected), Some(previous)) = (header.identity.previous_identity, index.previous()) {
+            let before = self.read_header(session, previous, &key::snapshot_key(session, previous)).await;
+            match before {
+                Ok(Some(before)) if before.header.identity_digest() != expected => {
+                    return Err(broken_chain(session, index, previous, key));
+                }
+                // A record that is damaged or missing has a row of its own.
+                Err(error) if error.kind() != ErrorKind::Integrity => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(state.len() as u64)
+    }
+}
+
+/// A snapshot that is intact in itself and does not continue the one before it.
+fn broken_chain(session: &SessionRef, index: SnapshotIndex, previous: SnapshotIndex, key: &str) -> Error {
+    let message =
+        format!("the snapshot {session}@{index} does not continue the snapshot @{previous} that is stored");
+    Error::new(ErrorKind::Integrity, "chain_broken", message)
+        .with_context("key", key)
+        .with_hint("one of the two was replaced; compare both with a backup of the store")
 }
 
 /// A row of the report; an error that is not about the stored bytes ends the report.

@@ -109,3 +109,18 @@ async fn a_backend_that_fails_is_not_reported_as_damage() {
     let error = restore(&store, "a/s@0").await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "backend_unavailable"));
 }
+
+#[tokio::test]
+async fn a_snapshot_that_was_replaced_by_a_consistent_one_breaks_the_chain() {
+    let adapter = store().await;
+    save(&adapter.store(), "b/t", 1).await.unwrap();
+    // Another store's snapshot with the same ids and index: every hash in it is right.
+    let other = Faulty::default();
+    save(&other.store(), "b/t", 77).await.unwrap();
+    let key = "agents/b/t/d/0000000000";
+    let forged = other.shelf().objects[key].clone();
+    adapter.shelf().objects.insert(key.to_owned(), forged);
+    let rows = verify(&adapter.store(), "b/t").await;
+    assert!(rows[0].error.is_none());
+    assert_eq!(rows[1].error.as_ref().unwrap().code(), "chain_broken");
+}

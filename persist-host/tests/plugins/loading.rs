@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fs;
 use std::sync::Arc;
 
-use persist_host::{ErrorKind, Plugins};
+use persist_host::{CodecSource as _, ErrorKind, Plugins};
 use serde_json::json;
 
 use crate::support::*;

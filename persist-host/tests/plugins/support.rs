@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use persist_host::{AdapterKind, Plugins, RejectReason, SearchPath};
+use persist_host::{AdapterKind, CodecSource as _, Plugins, RejectReason, SearchPath};
 use persist_plugin_api::Bytes;
 use serde_json::json;
 use tempfile::TempDir;
