@@ -35,6 +35,25 @@ pub enum ErrorKind {
     Other,
 }
 
+impl ErrorKind {
+    /// The kind's stable name, as JSON output carries it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid_input",
+            Self::Usage => "usage",
+            Self::NotFound => "not_found",
+            Self::Integrity => "integrity",
+            Self::Conflict => "conflict",
+            Self::Plugin => "plugin",
+            Self::Unavailable => "unavailable",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Incompatible => "incompatible",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// An error of the Persist library.
 ///
 /// [`Display`](fmt::Display) gives the message alone; walk [`StdError::source`] for the causes.

@@ -10,13 +10,13 @@
 //! use std::sync::Arc;
 //!
 //! use persist_host::config::{self, ConfigSources};
-//! use persist_host::{Plugins, SaveRequest, SearchPath, open_store};
+//! use persist_host::{Plugins, SaveRequest, SearchPath, StoreUse, open_store};
 //!
 //! # async fn example() -> persist_host::Result<()> {
 //! let config = config::load(&ConfigSources::from_environment(None))?;
 //! let search = SearchPath::new().with_config(config.plugins.path.iter().cloned());
 //! let plugins = Arc::new(Plugins::discover(&search));
-//! let store = open_store(&config, plugins, None, false).await?;
+//! let store = open_store(&config, None, &plugins, StoreUse::Keep).await?;
 //!
 //! let saved = store.save(SaveRequest::new("planner/trip-7".parse().unwrap(), r#"{"step":1}"#)).await?;
 //! let restored = store.restore(&"planner/trip-7".parse().unwrap()).await?;
@@ -35,9 +35,9 @@ mod error;
 pub mod format;
 mod id;
 pub mod key;
-mod open;
 mod plugins;
 mod snapshot;
+mod stores;
 mod validate;
 
 pub use codec::CodecSource;
@@ -48,11 +48,11 @@ pub use format::{ContentHash, Timestamp, WriteId};
 pub use id::{
     AgentId, InvalidId, RefPattern, SessionId, SessionRef, SnapshotIndex, SnapshotName, SnapshotRef,
 };
-pub use open::open_store;
 pub use plugins::{
     AdapterKind, AdapterRow, CheckReport, CheckStep, DirectoryRow, Origin, Outcome, PluginFile,
     PluginListing, PluginRow, Plugins, RejectReason, RejectedRow, Rejection, SearchDirectory, SearchPath,
     Step, check_file, probe_command, probe_in_this_process,
 };
 pub use snapshot::{DeleteTarget, Deleted, Expect, Restored, SaveRequest, SnapshotInfo, VerifyRow};
+pub use stores::{StoreUse, open_compression, open_store};
 pub use validate::{InvalidJson, validate_json};

@@ -1,2 +1,9 @@
-//! The persist command.
-fn main() {}
+//! The `persist` command.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

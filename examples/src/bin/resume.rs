@@ -9,7 +9,7 @@ use std::sync::Arc;
 use persist_host::config::{self, ConfigSources};
 use persist_host::{
     ErrorKind, Expect, Plugins, SaveRequest, SearchPath, SessionRef, SnapshotIndex, SnapshotRef, Store,
-    open_store,
+    StoreUse, open_store,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +54,8 @@ async fn open(directory: &std::path::Path) -> Result<Store, Box<dyn Error>> {
     )?;
     let config = config::load(&ConfigSources::from_environment(Some(file)))?;
     let search = SearchPath::new().with_executable(&std::env::current_exe()?);
-    Ok(open_store(&config, Arc::new(Plugins::discover(&search)), None, false).await?)
+    let plugins = Arc::new(Plugins::discover(&search));
+    Ok(open_store(&config, None, &plugins, StoreUse::Keep).await?)
 }
 
 async fn run(store: &Store, session: &SessionRef, steps: usize) -> Result<(), Box<dyn Error>> {

@@ -1,11 +1,9 @@
 //! The config of a user who has none.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
-use super::model::{AdapterConfig, Config, PluginsConfig, StoreConfig};
-use super::source::{ConfigSource, ConfigSources};
+use super::model::{AdapterConfig, Config, StoreConfig};
+use super::source::ConfigSources;
 use crate::{Error, ErrorKind, Result};
 
 /// The compression of a store whose config names none.
@@ -33,14 +31,7 @@ pub(super) fn config(sources: &ConfigSources) -> Result<Config> {
         compression: Some(compression()),
         single_writer: false,
     };
-    Ok(Config {
-        default: Some(STORE.to_owned()),
-        stores: BTreeMap::from([(STORE.to_owned(), store)]),
-        plugins: PluginsConfig::default(),
-        source: ConfigSource::BuiltIn,
-        lines: BTreeMap::new(),
-        written: BTreeMap::new(),
-    })
+    Ok(Config::of_one_store(STORE, store))
 }
 
 /// The compression of a store whose config names none.

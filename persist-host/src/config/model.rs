@@ -73,6 +73,20 @@ pub struct Location {
 }
 
 impl Config {
+    /// A config that a program makes, with one store and nothing else.
+    #[must_use]
+    pub fn of_one_store(name: impl Into<String>, store: StoreConfig) -> Self {
+        let name = name.into();
+        Self {
+            default: Some(name.clone()),
+            stores: BTreeMap::from([(name, store)]),
+            plugins: PluginsConfig::default(),
+            source: ConfigSource::BuiltIn,
+            lines: BTreeMap::new(),
+            written: BTreeMap::new(),
+        }
+    }
+
     /// The store with this name, or the default one.
     ///
     /// # Errors

@@ -41,8 +41,10 @@ impl S3Storage {
         config: S3Config,
         credentials: impl Into<Option<SharedCredentialsProvider>>,
     ) -> Result<Self> {
-        let settings = Settings::try_from(config)?;
-        let (client, place) = client::build(&settings, credentials.into()).await?;
+        let shared = client::environment(&Settings::try_from(config.clone())?, credentials.into()).await?;
+        // Some defaults depend on whether the service is Amazon's.
+        let settings = Settings::try_from(config.or_endpoint(client::configured_endpoint(&shared)))?;
+        let (client, place) = client::build(&settings, &shared);
         Ok(Self {
             client,
             settings,

@@ -4,13 +4,14 @@ use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     Builder, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
 };
+use aws_types::service_config::ServiceConfigKey;
 use persist_plugin_api::{Error, ErrorCode, Result};
 
 use crate::config::Settings;
@@ -19,11 +20,11 @@ use crate::error::Place;
 /// What to sign for where a service has no regions; the one that every compatible service accepts.
 const ANY_REGION: &str = "us-east-1";
 
-/// Builds a client. Nothing is sent to the service, and credentials are not looked for yet.
-pub(crate) async fn build(
+/// Reads what the environment says. Nothing is sent to the service, and credentials are not looked for yet.
+pub(crate) async fn environment(
     settings: &Settings,
     credentials: Option<SharedCredentialsProvider>,
-) -> Result<(Client, Place)> {
+) -> Result<SdkConfig> {
     let region = region(settings).await?;
     let retries = RetryConfig::standard()
         .with_max_attempts(settings.max_attempts)
@@ -35,30 +36,41 @@ pub(crate) async fn build(
     timeouts.set_operation_timeout(settings.operation_timeout);
 
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(region.clone())
+        .region(region)
         .retry_config(retries)
         .timeout_config(timeouts.build());
     if let Some(credentials) = credentials {
         loader = loader.credentials_provider(credentials);
     }
-    let shared = loader.load().await;
+    Ok(loader.load().await)
+}
 
+/// The endpoint that the environment names, for this service or for all.
+pub(crate) fn configured_endpoint(shared: &SdkConfig) -> Option<String> {
+    let key =
+        ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let own = key.ok().and_then(|key| shared.service_config()?.load_config(key));
+    own.or_else(|| shared.endpoint_url().map(str::to_owned))
+}
+
+/// Builds a client.
+pub(crate) fn build(settings: &Settings, shared: &SdkConfig) -> (Client, Place) {
     let (request, response) = match settings.checksum {
         Some(_) => (RequestChecksumCalculation::WhenSupported, ResponseChecksumValidation::WhenSupported),
         None => (RequestChecksumCalculation::WhenRequired, ResponseChecksumValidation::WhenRequired),
     };
-    let mut builder = Builder::from(&shared)
+    let mut builder = Builder::from(shared)
         .force_path_style(settings.path_style)
         .request_checksum_calculation(request)
         .response_checksum_validation(response)
         .retry_partition(retry_partition());
-    builder.set_endpoint_url(settings.endpoint.clone().or_else(|| shared.endpoint_url().map(str::to_owned)));
+    builder.set_endpoint_url(settings.endpoint.clone());
     let place = Place {
         bucket: settings.bucket.clone(),
-        endpoint: settings.endpoint.clone().or_else(|| shared.endpoint_url().map(str::to_owned)),
-        region: region.to_string(),
+        endpoint: settings.endpoint.clone(),
+        region: shared.region().map(Region::to_string).unwrap_or_default(),
     };
-    Ok((Client::from_conf(builder.build()), place))
+    (Client::from_conf(builder.build()), place)
 }
 
 /// The SDK would otherwise stop retrying, whatever `max_attempts` says, once a quota is used up that all clients of

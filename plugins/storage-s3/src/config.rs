@@ -52,6 +52,8 @@ pub struct S3Config {
     /// The size of a part, in units of 1,048,576 bytes.
     #[serde(default = "default_multipart_part")]
     multipart_part_mb: u64,
+    /// Create large objects in parts, too; on by default on Amazon S3, off with an endpoint.
+    multipart_create: Option<bool>,
     /// How many parts of an object are sent at once.
     #[serde(default = "default_concurrency")]
     concurrency: usize,
@@ -116,6 +118,14 @@ fn default_concurrency() -> usize {
     4
 }
 
+impl S3Config {
+    /// Uses an endpoint that the environment names, unless there is an option.
+    pub(crate) fn or_endpoint(mut self, endpoint: Option<String>) -> Self {
+        self.endpoint = self.endpoint.or(endpoint);
+        self
+    }
+}
+
 /// Options that were found sound, in the units that the code works with.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -133,6 +143,8 @@ pub(crate) struct Settings {
     /// Objects of more bytes than this are uploaded in parts.
     pub(crate) multipart_threshold: u64,
     pub(crate) part_size: u64,
+    /// Whether that holds for objects that must not exist yet.
+    pub(crate) multipart_create: bool,
     pub(crate) concurrency: usize,
     pub(crate) checksum: Option<ChecksumAlgorithm>,
     pub(crate) encryption: Option<ServerSideEncryption>,
@@ -170,6 +182,7 @@ impl TryFrom<S3Config> for Settings {
             root,
             region: config.region,
             path_style: config.path_style.unwrap_or(config.endpoint.is_some()),
+            multipart_create: config.multipart_create.unwrap_or(config.endpoint.is_none()),
             endpoint: config.endpoint,
             max_attempts: config.max_attempts,
             initial_backoff: Duration::from_millis(config.initial_backoff_ms),
@@ -258,7 +271,7 @@ mod tests {
     fn a_bucket_alone_is_enough() {
         let settings = settings(json!({"bucket": "b"})).unwrap();
         assert_eq!(settings.max_attempts, 5);
-        assert!(!settings.path_style);
+        assert!(!settings.path_style && settings.multipart_create);
         assert_eq!(settings.checksum, Some(ChecksumAlgorithm::Crc32C));
         assert_eq!(settings.multipart_threshold, 16 << 20);
     }
@@ -267,12 +280,11 @@ mod tests {
     fn an_endpoint_changes_the_defaults_and_only_those() {
         let endpoint = "http://127.0.0.1:8333";
         let plain = settings(json!({"bucket": "b", "endpoint": endpoint})).unwrap();
-        assert!(plain.path_style);
+        assert!(plain.path_style && !plain.multipart_create);
         assert_eq!(plain.checksum, None);
-        let explicit =
-            json!({"bucket": "b", "endpoint": endpoint, "path_style": false, "checksum": "sha256"});
+        let explicit = json!({"bucket": "b", "endpoint": endpoint, "path_style": false, "checksum": "sha256", "multipart_create": true});
         let explicit = settings(explicit).unwrap();
-        assert!(!explicit.path_style);
+        assert!(!explicit.path_style && explicit.multipart_create);
         assert_eq!(explicit.checksum, Some(ChecksumAlgorithm::Sha256));
     }
 
@@ -321,7 +333,7 @@ mod tests {
 
     #[test]
     fn the_schema_is_that_of_the_options() {
-        let written: Value = serde_json::from_str(include_str!("../schema.json")).unwrap();
+        let written: Value = serde_json::from_str(include_str!("schema.json")).unwrap();
         let actual = schemars::schema_for!(S3Config).to_value();
         assert_eq!(written, actual, "schema.json should be:\n{actual:#}");
     }

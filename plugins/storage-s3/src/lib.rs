@@ -25,6 +25,7 @@
 //! | `operation_timeout_ms` | none | How long a request may take with all its attempts. |
 //! | `multipart_threshold_mb` | 16 | Larger objects are uploaded in parts; 5 to 5120. |
 //! | `multipart_part_mb` | 8 | The size of a part; 5 to 5120. It grows where an object would need over 10,000 parts. |
+//! | `multipart_create` | `false` with an `endpoint` | Whether that holds for objects that must not exist yet; see below. |
 //! | `concurrency` | 4 | How many parts of an object are sent at once; 1 to 64. |
 //! | `checksum` | see below | `crc32`, `crc32c`, `crc64nvme`, `sha1`, `sha256` or `none`. |
 //! | `server_side_encryption` | the bucket's own | `AES256` or `aws:kms`. |
@@ -48,8 +49,12 @@
 //! Sessions are safe from concurrent writers because an object is created by one writer only, with the header
 //! `If-None-Match: *`. Some services accept that header and ignore it. Before the first write, the adapter therefore
 //! tries it on the object `persist-probe`, which it leaves in place and hides from listings. On a service that ignores
-//! the header [`save_if_absent`](persist_plugin_api::StorageAdapter::save_if_absent) is refused. Objects that need
-//! several parts are tried separately, and are sent in one piece if only whole objects can be created safely.
+//! the header [`save_if_absent`](persist_plugin_api::StorageAdapter::save_if_absent) is refused.
+//!
+//! Of two uploads in parts that end at the same time, some services let both succeed, although they honour the header
+//! otherwise; SeaweedFS is one. With an `endpoint`, even large objects are therefore created in one request, of at
+//! most 5 GiB, which must end within `attempt_timeout_ms`. Set `multipart_create = true` only for a service that
+//! promises to complete uploads conditionally. Amazon S3 does. The adapter also tries that before it relies on it.
 //!
 //! Uploads that were given up are aborted. If the process dies first, their parts stay in the bucket: a lifecycle rule
 //! that aborts incomplete multipart uploads removes them.
@@ -79,6 +84,6 @@ pub use config::S3Config;
 persist_plugin_api::export_plugin! {
     storage "s3" => S3Storage {
         description: "Keeps objects in Amazon S3 or a compatible service.",
-        schema: include_str!("../schema.json"),
+        schema: include_str!("schema.json"),
     }
 }

@@ -42,11 +42,11 @@ impl S3Storage {
 
     /// Writes an object if there is none.
     pub(crate) async fn create(&self, object: &str, data: Bytes) -> Result<()> {
-        let in_parts = self.takes_parts(&data) && self.creates_in_parts().await?;
+        let in_parts =
+            self.takes_parts(&data) && self.settings.multipart_create && self.creates_in_parts().await?;
         let attempts = Attempts::default();
         let call = self.call("create", Some(object), &attempts);
         if !in_parts {
-            // The probe in parts, which comes before a large object, begins with this one.
             if !self.creates_whole().await? {
                 let finding = "the service ignores If-None-Match, so two writers could each believe that they \
                                created it; use a service that honours the header, or let a single process write \
@@ -54,8 +54,7 @@ impl S3Storage {
                 return Err(call.error(ErrorCode::UNSUPPORTED, false, finding));
             }
             if data.len() as u64 > MAX_WHOLE_BYTES {
-                let finding =
-                    "it has more than 5 GiB, and the service ignores If-None-Match for uploads in parts";
+                let finding = "it has more than 5 GiB, which only uploads in parts can take; see the option multipart_create";
                 return Err(call.error(ErrorCode::UNSUPPORTED, false, finding));
             }
         }

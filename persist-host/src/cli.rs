@@ -1,0 +1,89 @@
+//! The command line: arguments in, library calls, results and errors out. What a verb does is the library's affair.
+
+mod args;
+mod completions;
+mod config;
+mod context;
+mod delete;
+mod demo;
+mod demo_states;
+mod exit;
+mod failure;
+mod help;
+mod input;
+mod interrupt;
+mod list;
+mod logging;
+mod output;
+mod output_file;
+mod plugins;
+mod progress;
+mod restore;
+mod save;
+mod show;
+mod usage;
+mod verify;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use persist_host::{Error, ErrorKind};
+use tokio::runtime::Runtime;
+
+use args::{Cli, Command};
+use context::Context;
+use exit::Exit;
+use failure::{Failure, Outcome};
+use interrupt::Interrupt;
+use output::Output;
+
+/// How long work that cannot be cancelled, such as a file being written, may go on after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Runs the command that the process's arguments ask for.
+pub(crate) fn main() -> ExitCode {
+    let exit = match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(error) => usage::report(&error),
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn run(cli: Cli) -> Exit {
+    let output = Output::new(&cli.global);
+    let result = logging::start(&cli.global).map_err(Failure::from).and_then(|()| {
+        let runtime = Runtime::new().map_err(|error| {
+            Error::new(ErrorKind::Other, "runtime", "cannot start the program's threads").with_source(error)
+        })?;
+        let result = runtime.block_on(async {
+            let mut interrupt = Interrupt::listen()?;
+            let context = Context::new(cli.global);
+            tokio::select! {
+                outcome = dispatch(cli.command, &context) => outcome,
+                signal = interrupt.signalled() => Err(Failure::Interrupted { signal, note: context.take_interrupt_note() }),
+            }
+        });
+        runtime.shutdown_timeout(GRACE);
+        result
+    });
+    match result {
+        Ok(exit) => exit,
+        Err(failure) => failure.report(&output),
+    }
+}
+
+async fn dispatch(command: Command, context: &Context) -> Outcome {
+    match command {
+        Command::Save(args) => save::run(args, context).await,
+        Command::Restore(args) => restore::run(args, context).await,
+        Command::List(args) => list::run(args, context).await,
+        Command::Show(args) => show::run(args, context).await,
+        Command::Verify(args) => verify::run(args, context).await,
+        Command::Delete(args) => delete::run(args, context).await,
+        Command::Plugins(command) => plugins::run(command, context).await,
+        Command::Config(command) => config::run(command, context).await,
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Demo => demo::run(context).await,
+    }
+}

@@ -1,0 +1,325 @@
+//! The arguments, as the command line gives them. They are only parsed here; nothing is looked up.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use persist_host::{Expect, RefPattern, SessionRef, SnapshotIndex, SnapshotName, SnapshotRef, WriteId};
+
+use super::help;
+
+/// Snapshots and restore for AI agents
+///
+/// Persist keeps the state of an agent's session after each step, and gives back any of them, byte for byte. Where
+/// snapshots are kept and how they are compressed is up to plugins that a config file names.
+#[derive(Debug, Parser)]
+#[command(
+    name = "persist",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    disable_help_subcommand = true,
+    after_help = help::SHORT,
+    after_long_help = help::LONG,
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes, before or after its name.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// The config file
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// The store to use, by its name in the config
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) store: Option<String>,
+    /// A directory to search for plugins before all others; may be repeated
+    #[arg(long, global = true, value_name = "DIR", action = ArgAction::Append, value_hint = ValueHint::DirPath)]
+    pub(crate) plugin_dir: Vec<PathBuf>,
+    /// Print results, and errors too, as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print nothing but requested data and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Show no progress
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+    /// How much to log
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub(crate) log_level: Option<LogLevel>,
+    /// How to log
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+}
+
+/// The verbs, in the order of a snapshot's life.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Save a state as the session's next snapshot
+    Save(SaveArgs),
+    /// Give back the state of a snapshot, byte for byte
+    #[command(visible_alias = "load")]
+    Restore(RestoreArgs),
+    /// List snapshots
+    List(ListArgs),
+    /// Show what is known of one snapshot
+    Show(ShowArgs),
+    /// Read stored snapshots and check every byte
+    Verify(VerifyArgs),
+    /// Delete snapshots for good
+    Delete(DeleteArgs),
+    /// Look at plugins
+    #[command(subcommand, arg_required_else_help = true)]
+    Plugins(PluginsCommand),
+    /// Look at the config
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// See in half a minute what Persist does, in a temporary directory
+    Demo,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SaveArgs {
+    /// The session, written AGENT/SESSION; it begins with its first snapshot
+    #[arg(value_name = "AGENT/SESSION")]
+    pub(crate) session: SessionRef,
+    /// The file with the state; standard input if absent or -
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// A text for people
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// A label; may be repeated with different keys
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label, action = ArgAction::Append)]
+    pub(crate) label: Vec<(String, String)>,
+    /// The state's media type; application/json, the default, must be valid JSON
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) media_type: Option<String>,
+    /// A name of your own for the snapshot
+    #[arg(long, value_name = "ID")]
+    pub(crate) name: Option<SnapshotName>,
+    /// The snapshot that the state was derived from, if not the newest
+    #[arg(long, value_name = "INDEX")]
+    pub(crate) parent: Option<SnapshotIndex>,
+    /// Save only if the newest snapshot is this one, or if there is none
+    #[arg(long, value_name = "none|INDEX", value_parser = expect)]
+    pub(crate) expect_parent: Option<Expect>,
+    /// The id of an earlier attempt whose outcome is unknown; the state is then never stored twice
+    #[arg(long, value_name = "HEX")]
+    pub(crate) write_id: Option<WriteId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The snapshot, written AGENT/SESSION[@INDEX]; the newest without an index
+    #[arg(value_name = "REF")]
+    pub(crate) reference: SnapshotRef,
+    /// Where to write the state; standard output if absent or -
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only this agent or session
+    #[arg(value_name = "AGENT[/SESSION]", value_parser = pattern_without_index)]
+    pub(crate) pattern: Option<RefPattern>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The snapshot, written AGENT/SESSION[@INDEX]; the newest without an index
+    #[arg(value_name = "REF")]
+    pub(crate) reference: SnapshotRef,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Only this agent, session or snapshot; everything if absent
+    #[arg(value_name = "AGENT[/SESSION[@INDEX]]")]
+    pub(crate) pattern: Option<RefPattern>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    /// The snapshots, each with its index
+    #[arg(value_name = "AGENT/SESSION@INDEX", required = true)]
+    pub(crate) references: Vec<SnapshotRef>,
+    /// Delete every snapshot of the one session given without an index
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Confirm: deletion cannot be undone
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsCommand {
+    /// List adapters, the plugins that offer them, and every file that was refused and why
+    List,
+    /// Check a plugin file as if it were about to be used
+    ///
+    /// The file is opened in a process of its own, so that even a plugin that crashes is only reported.
+    Check {
+        /// The plugin's shared library
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// The other half of `check`, in the process that may crash
+    #[command(hide = true)]
+    Probe { file: PathBuf },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the config that counts, with secrets masked
+    Show,
+    /// Check the config, and that every adapter it names can be opened
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// The level as a log filter.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE with a key that is not empty".to_owned()),
+    }
+}
+
+fn expect(text: &str) -> Result<Expect, String> {
+    if text == "none" {
+        return Ok(Expect::Empty);
+    }
+    text.parse().map(Expect::Index).map_err(|error| format!("{error}, or the word none"))
+}
+
+fn pattern_without_index(text: &str) -> Result<RefPattern, String> {
+    let pattern: RefPattern = text.parse().map_err(|error: persist_host::InvalidId| error.to_string())?;
+    match pattern.index {
+        Some(_) => {
+            Err("expected AGENT or AGENT/SESSION without an index; `persist show` shows one snapshot"
+                .to_owned())
+        }
+        None => Ok(pattern),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_before_and_after_the_verb() {
+        for line in [
+            "persist --json --store s --plugin-dir a --plugin-dir b list x",
+            "persist list x --plugin-dir a --plugin-dir b --json --store s",
+        ] {
+            let global = parse(line).unwrap().global;
+            assert!(global.json, "{line}");
+            assert_eq!(global.store.as_deref(), Some("s"));
+            assert_eq!(global.plugin_dir, [PathBuf::from("a"), PathBuf::from("b")]);
+        }
+    }
+
+    #[test]
+    fn load_is_restore() {
+        let cli = parse("persist load a/b@3 -o -").unwrap();
+        let Command::Restore(args) = cli.command else { panic!("not restore: {:?}", cli.command) };
+        assert_eq!(args.reference.to_string(), "a/b@3");
+    }
+
+    #[test]
+    fn an_expectation_is_an_index_or_none() {
+        assert_eq!(expect("none"), Ok(Expect::Empty));
+        assert_eq!(expect("7"), Ok(Expect::Index(SnapshotIndex::new(7).unwrap())));
+        assert!(expect("newest").unwrap_err().ends_with(", or the word none"));
+    }
+
+    #[test]
+    fn malformed_arguments_are_usage_errors() {
+        for line in [
+            "persist",
+            "persist save a",
+            "persist save a/b@1",
+            "persist save a/b --label x",
+            "persist save a/b --label =x",
+            "persist save a/b --write-id zz",
+            "persist save a/b --parent -1",
+            "persist restore a/b@x",
+            "persist list a/b@1",
+            "persist show a",
+            "persist verify a@1",
+            "persist delete",
+            "persist completions shell",
+            "persist plugins check",
+            "persist list --log-level loud",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

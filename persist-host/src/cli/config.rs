@@ -1,0 +1,167 @@
+//! `persist config`.
+
+use std::sync::Arc;
+
+use persist_host::config::{AdapterConfig, AdapterSection, Config, ConfigSource};
+use persist_host::{Error, ErrorKind, Plugins, StoreUse, open_compression, open_store};
+use serde_json::{Map, Value, json};
+
+use super::args::ConfigCommand;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Outcome;
+use super::output::plain;
+
+/// What stands for a value that is not shown.
+const MASK: &str = "***";
+
+/// Parts of options' names that make their values secret.
+const SECRET_WORDS: [&str; 7] = ["secret", "password", "passphrase", "passwd", "token", "credential", "key"];
+
+pub(crate) async fn run(command: ConfigCommand, context: &Context) -> Outcome {
+    match command {
+        ConfigCommand::Show => show(context),
+        ConfigCommand::Check => check(context).await,
+    }
+}
+
+fn show(context: &Context) -> Outcome {
+    let config = context.config()?;
+    let output = context.output();
+    let effective = effective(config);
+    if output.is_json() {
+        let file = config.source.path().map(|path| path.to_string_lossy().into_owned());
+        let mut object = json!({ "source": { "kind": config.source.name(), "file": file } });
+        if let (Value::Object(object), Value::Object(effective)) = (&mut object, effective) {
+            object.extend(effective);
+        }
+        output.object(&object)?;
+        return Ok(Exit::Done);
+    }
+    let text = toml::to_string(&effective).map_err(|error| {
+        Error::new(ErrorKind::Other, "output_failed", "cannot write the config as TOML").with_source(error)
+    })?;
+    output.line(&format!("# {}", plain(&origin(&config.source))))?;
+    output.line(text.trim_end())?;
+    Ok(Exit::Done)
+}
+
+/// The config as its own syntax would write it, with what it leaves to defaults filled in.
+fn effective(config: &Config) -> Value {
+    let stores: Map<String, Value> = config
+        .stores
+        .iter()
+        .map(|(name, store)| {
+            let compression = store.compression.as_ref().map_or_else(
+                || json!({ "adapter": "none" }),
+                |adapter| section(config, name, AdapterSection::Compression, adapter),
+            );
+            let store = json!({
+                "storage": section(config, name, AdapterSection::Storage, &store.storage),
+                "compression": compression,
+                "single_writer": store.single_writer,
+            });
+            (name.clone(), store)
+        })
+        .collect();
+    let path: Vec<_> = config.plugins.path.iter().map(|path| path.to_string_lossy()).collect();
+    let mut effective = json!({ "stores": stores, "plugins": { "path": path } });
+    // TOML has no null: a default that is not there is left out.
+    if let Some(default) = &config.default {
+        effective["default"] = json!(default);
+    }
+    effective
+}
+
+/// An adapter's section, with secrets masked and what came from the environment as it was written.
+fn section(config: &Config, store: &str, section: AdapterSection, adapter: &AdapterConfig) -> Value {
+    let mut table = Map::from_iter([("adapter".to_owned(), json!(adapter.adapter))]);
+    for (option, value) in &adapter.options {
+        let shown = if is_secret(option) {
+            json!(MASK)
+        } else if let Some(written) = config.written(store, section, option) {
+            json!(written)
+        } else {
+            masked(value)
+        };
+        table.insert(option.clone(), shown);
+    }
+    Value::Object(table)
+}
+
+/// A value whose tables hold no secrets any more.
+fn masked(value: &Value) -> Value {
+    match value {
+        Value::Object(table) => table
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| {
+                let shown = if is_secret(name) { json!(MASK) } else { masked(value) };
+                (name.clone(), shown)
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(masked).collect(),
+        other => other.clone(),
+    }
+}
+
+fn is_secret(option: &str) -> bool {
+    let option = option.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| option.contains(word))
+}
+
+fn origin(source: &ConfigSource) -> String {
+    let Some(path) = source.path() else { return "built-in: there is no config file".to_owned() };
+    let why = match source {
+        ConfigSource::Explicit(_) => "named by --config",
+        ConfigSource::Variable(_) => "named by PERSIST_CONFIG",
+        ConfigSource::CurrentDirectory(_) => "found in the current directory, restricted",
+        _ => "the user's config file",
+    };
+    format!("{} ({why})", path.display())
+}
+
+/// Opens every adapter that the config names. Opening writes nothing, so a missing bucket shows only in use.
+async fn check(context: &Context) -> Outcome {
+    let config = context.config()?;
+    let output = context.output();
+    let plugins = Arc::new(Plugins::discover(&context.search_path(config)));
+    let mut rows = Vec::new();
+    for (name, store) in &config.stores {
+        open_store(config, Some(name), &plugins, StoreUse::Keep).await?;
+        open_compression(config, Some(name), &plugins)?;
+        let codec = store.compression.as_ref().map(|compression| compression.adapter.clone());
+        rows.push(json!({ "store": name, "storage": store.storage.adapter, "codec": codec }));
+    }
+    // Says which store counts, or why none does.
+    let (default, _) = config.store(context.store_name().as_deref())?;
+    if output.is_json() {
+        output.object(&json!({ "source": config.source.name(), "default": default, "stores": rows }))?;
+    } else if !output.is_quiet() {
+        output.line(&plain(&origin(&config.source)))?;
+        for row in &rows {
+            let text = |key: &str| row[key].as_str().unwrap_or("none").to_owned();
+            let used = if text("store") == default { "  (used by default)" } else { "" };
+            let line =
+                format!("  {}: {}, compressed with {}{used}", text("store"), text("storage"), text("codec"));
+            output.line(&plain(&line))?;
+        }
+        output.line("every adapter was found and accepts its options")?;
+    }
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_sound_secret_are_masked_at_any_depth() {
+        for name in ["password", "SECRET_ACCESS_KEY", "sessionToken", "api_key"] {
+            assert!(is_secret(name), "{name}");
+        }
+        assert!(!is_secret("bucket"));
+        let value = json!({"a": [{"token": "x", "b": 1}], "none": null});
+        assert_eq!(masked(&value), json!({"a": [{"token": "***", "b": 1}]}));
+    }
+}

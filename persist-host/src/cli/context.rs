@@ -1,0 +1,80 @@
+//! What a command works with: the flags, the config, the plugins, the store. Each is made when it is first needed, so
+//! that a command fails only over what it uses.
+
+use std::cell::{OnceCell, RefCell};
+use std::sync::Arc;
+
+use persist_host::config::{self, ConfigSources};
+use persist_host::{Config, Plugins, Result, SearchPath, Store, StoreUse, env, open_store};
+
+use super::args::GlobalArgs;
+use super::output::Output;
+
+/// The surroundings of one command.
+pub(crate) struct Context {
+    args: GlobalArgs,
+    output: Output,
+    config: OnceCell<Config>,
+    interrupt_note: RefCell<Option<String>>,
+}
+
+impl Context {
+    pub(crate) fn new(args: GlobalArgs) -> Self {
+        let output = Output::new(&args);
+        Self { args, output, config: OnceCell::new(), interrupt_note: RefCell::new(None) }
+    }
+
+    /// Where results go.
+    pub(crate) fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// The config that counts.
+    pub(crate) fn config(&self) -> Result<&Config> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = config::load(&ConfigSources::from_environment(self.args.config.clone()))?;
+        Ok(self.config.get_or_init(|| config))
+    }
+
+    /// The name of the store that the user asks for, if any.
+    pub(crate) fn store_name(&self) -> Option<String> {
+        let variable = || env::value(env::STORE).map(|value| value.to_string_lossy().into_owned());
+        self.args.store.clone().or_else(variable)
+    }
+
+    /// The store that the user means, opened.
+    pub(crate) async fn store(&self) -> Result<Store> {
+        let config = self.config()?;
+        let plugins = Arc::new(Plugins::discover(&self.search_path(config)));
+        open_store(config, self.store_name().as_deref(), &plugins, StoreUse::Keep).await
+    }
+
+    /// Where plugins are looked for under a config.
+    pub(crate) fn search_path(&self, config: &Config) -> SearchPath {
+        self.search_path_without_config().with_config(config.plugins.path.iter().cloned())
+    }
+
+    /// Where plugins are looked for when no config counts.
+    pub(crate) fn search_path_without_config(&self) -> SearchPath {
+        let search = SearchPath::new()
+            .with_flags(self.args.plugin_dir.iter().cloned())
+            .with_environment(env::value(env::PLUGIN_PATH).as_deref());
+        match std::env::current_exe() {
+            Ok(executable) => search.with_executable(&executable),
+            // Without knowing where the program is, there is nothing beside it to search.
+            Err(_) => search,
+        }
+    }
+
+    /// What to tell a user who cancels from now on.
+    pub(crate) fn set_interrupt_note(&self, note: String) {
+        self.interrupt_note.replace(Some(note));
+    }
+
+    /// What to tell a user who has cancelled.
+    pub(crate) fn take_interrupt_note(&self) -> Option<String> {
+        self.interrupt_note.take()
+    }
+}

@@ -1,0 +1,148 @@
+//! Writing a restored state to a file: whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use persist_host::{Error, ErrorKind, Result};
+use tempfile::NamedTempFile;
+
+/// A file that a state will be written to.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputFile {
+    path: PathBuf,
+    overwrite: bool,
+}
+
+impl OutputFile {
+    /// Checks that the file may be written.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Conflict`] when it exists and is not to be overwritten.
+    pub(crate) fn new(path: PathBuf, overwrite: bool) -> Result<Self> {
+        let file = Self { path, overwrite };
+        match fs::metadata(&file.path) {
+            Ok(found) if found.is_dir() => {
+                let message = format!("cannot write to {}: it is a directory", file.path.display());
+                Err(Error::new(ErrorKind::InvalidInput, "output_is_directory", message))
+            }
+            Ok(found) if found.is_file() && !overwrite => Err(file.exists()),
+            _ => Ok(file),
+        }
+    }
+
+    /// Writes the file. An existing one is replaced as a whole; on failure nothing is left behind.
+    pub(crate) fn write(&self, state: &Bytes) -> Result<()> {
+        // A device or a pipe cannot be replaced, and has no earlier content to protect.
+        let is_special = fs::metadata(&self.path).is_ok_and(|found| !found.is_file());
+        let written = if is_special { self.write_through(state) } else { self.write_atomically(state) };
+        written.map_err(|error| {
+            if error.kind() == io::ErrorKind::AlreadyExists {
+                return self.exists();
+            }
+            let message =
+                format!("cannot write the state to {}; the file was left as it was", self.path.display());
+            Error::new(ErrorKind::Other, "output_failed", message).with_source(error)
+        })
+    }
+
+    fn write_through(&self, state: &Bytes) -> io::Result<()> {
+        OpenOptions::new().write(true).open(&self.path)?.write_all(state)
+    }
+
+    fn write_atomically(&self, state: &Bytes) -> io::Result<()> {
+        // Through a link, the file it points to is replaced and the link stays.
+        let target = if self.overwrite { fs::canonicalize(&self.path) } else { Ok(self.path.clone()) };
+        let target = target.unwrap_or_else(|_| self.path.clone());
+        let directory = match target.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let mut file = temporary_file(directory)?;
+        file.write_all(state)?;
+        file.as_file().sync_all()?;
+        if self.overwrite {
+            file.persist(&target).map_err(|error| error.error)?;
+        } else {
+            file.persist_noclobber(&target).map_err(|error| error.error)?;
+        }
+        sync_directory(directory)
+    }
+
+    fn exists(&self) -> Error {
+        let message = format!("the file {} exists already and was left as it is", self.path.display());
+        Error::new(ErrorKind::Conflict, "output_exists", message).with_hint("overwrite it with --force")
+    }
+}
+
+/// A temporary file beside the target. It gets the permissions that the user's mask gives any new file.
+fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".persist-restore-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(directory)
+}
+
+/// Makes a new name durable, where directories can be synchronised.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn an_existing_file_is_replaced_only_on_request() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json");
+        OutputFile::new(path.clone(), false).unwrap().write(&Bytes::from("1")).unwrap();
+        let error = OutputFile::new(path.clone(), false).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "output_exists"));
+        assert_eq!(fs::read(&path).unwrap(), b"1");
+        OutputFile::new(path.clone(), true).unwrap().write(&Bytes::from("2")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"2");
+        assert_eq!(names(directory.path()), ["state.json"]);
+    }
+
+    #[test]
+    fn a_file_that_appears_meanwhile_is_not_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json");
+        let file = OutputFile::new(path.clone(), false).unwrap();
+        fs::write(&path, "other").unwrap();
+        assert_eq!(file.write(&Bytes::from("mine")).unwrap_err().code(), "output_exists");
+        assert_eq!(fs::read(&path).unwrap(), b"other");
+        assert_eq!(names(directory.path()), ["state.json"]);
+    }
+
+    #[test]
+    fn a_directory_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = OutputFile::new(directory.path().to_owned(), true).unwrap_err();
+        assert_eq!(error.code(), "output_is_directory");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_its_target_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let (target, link) = (directory.path().join("target"), directory.path().join("link"));
+        fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        OutputFile::new(link.clone(), true).unwrap().write(&Bytes::from("new")).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert!(link.is_symlink());
+    }
+}

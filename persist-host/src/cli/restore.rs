@@ -1,0 +1,53 @@
+//! `persist restore`.
+
+use std::path::Path;
+
+use persist_host::{Error, ErrorKind, Result, SnapshotInfo};
+use serde_json::json;
+
+use super::args::RestoreArgs;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::output::size;
+use super::output_file::OutputFile;
+use super::progress::Progress;
+
+pub(crate) async fn run(args: RestoreArgs, context: &Context) -> Outcome {
+    let path = args.output.filter(|path| path.as_os_str() != "-");
+    // A file that may not be overwritten is reported before anything is fetched.
+    let target =
+        path.map(|path| OutputFile::new(path.clone(), args.force).map(|file| (path, file))).transpose()?;
+    let store = context.store().await?;
+    let progress = Progress::start(context.output(), "restoring");
+    let restored = store.restore(&args.reference).await?;
+    let Some((path, file)) = target else {
+        drop(progress);
+        context.output().raw(&restored.state)?;
+        return Ok(Exit::Done);
+    };
+    let state = restored.state;
+    off_thread(move || file.write(&state)).await?;
+    drop(progress);
+    report(&restored.info, &path, context)?;
+    Ok(Exit::Done)
+}
+
+fn report(info: &SnapshotInfo, path: &Path, context: &Context) -> Result<(), Failure> {
+    let output = context.output();
+    if output.is_json() {
+        let mut object = json!(info);
+        object["output"] = json!(path.to_string_lossy());
+        return output.object(&object);
+    }
+    let (session, index, length) = (info.session(), info.snapshot_index, size(info.content_length));
+    output.note(&format!("restored {session}@{index} to {} ({length})", path.display()));
+    Ok(())
+}
+
+async fn off_thread(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        let message = "the thread that writes the file ended early";
+        Err(Error::new(ErrorKind::Other, "output_failed", message).with_source(error))
+    })
+}

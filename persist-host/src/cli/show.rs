@@ -1,0 +1,46 @@
+//! `persist show`.
+
+use persist_host::SnapshotInfo;
+
+use super::args::ShowArgs;
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Outcome;
+use super::output::{plain, size};
+
+pub(crate) async fn run(args: ShowArgs, context: &Context) -> Outcome {
+    let info = context.store().await?.show(&args.reference).await?;
+    let output = context.output();
+    if output.is_json() {
+        output.object(&info)?;
+        return Ok(Exit::Done);
+    }
+    for (key, value) in lines(&info) {
+        // One line each, whatever the stored text holds.
+        output.line(&format!("{key:<15} {}", plain(&value).replace('\n', "\\n")))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn lines(info: &SnapshotInfo) -> Vec<(&'static str, String)> {
+    let mut lines = vec![
+        ("snapshot", format!("{}@{}", info.session(), info.snapshot_index)),
+        ("agent", info.agent_id.to_string()),
+        ("session", info.session_id.to_string()),
+        ("index", info.snapshot_index.to_string()),
+        ("time", info.timestamp.to_string()),
+        ("sha256", info.content_hash.to_string()),
+        ("length", format!("{} ({} bytes)", size(info.content_length), info.content_length)),
+        ("stored", format!("{} ({} bytes)", size(info.stored_bytes), info.stored_bytes)),
+        ("media type", info.media_type.clone()),
+        ("codec", info.codec.clone().unwrap_or_else(|| "none".to_owned())),
+        ("storage", info.storage.clone()),
+        ("format version", info.format_version.to_string()),
+        ("write id", info.write_id.to_string()),
+    ];
+    lines.extend(info.parent_index.map(|parent| ("parent", parent.to_string())));
+    lines.extend(info.name.as_ref().map(|name| ("name", name.to_string())));
+    lines.extend(info.description.as_ref().map(|description| ("description", description.clone())));
+    lines.extend(info.labels.iter().map(|(key, value)| ("label", format!("{key}={value}"))));
+    lines
+}

@@ -1,0 +1,147 @@
+//! From a config and plugins to an opened [`Store`].
+
+use std::sync::{Arc, OnceLock};
+
+use persist_plugin_api::DynCompression;
+use serde_json::{Map, Value};
+
+use crate::config::{AdapterConfig, AdapterSection, Config};
+use crate::{CodecSource, Error, Plugins, Result, Store, StoreOptions};
+
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreUse {
+    /// Keeping snapshots. Saving into storage that does not outlive the process is refused.
+    #[default]
+    Keep,
+    /// Trying things out: storage that forgets everything will do.
+    Try,
+}
+
+/// Opens a store of a config: the one called `name`, or the default one. Only its storage adapter is opened; its
+/// compression adapter is when it is first needed.
+///
+/// # Errors
+///
+/// As [`Config::store`] and [`Plugins::open_storage`]. Options that the adapter refuses are reported with their place in
+/// the config file.
+pub async fn open_store(
+    config: &Config,
+    name: Option<&str>,
+    plugins: &Arc<Plugins>,
+    purpose: StoreUse,
+) -> Result<Store> {
+    let (name, store) = config.store(name)?;
+    let options = Value::Object(store.storage.options.clone());
+    let storage = plugins
+        .open_storage(&store.storage.adapter, &options)
+        .await
+        .map_err(|error| located(config, name, AdapterSection::Storage, &store.storage, error))?;
+    Ok(Store::new(StoreOptions {
+        name: name.to_owned(),
+        storage_name: store.storage.adapter.clone(),
+        storage,
+        codec_name: store.compression.as_ref().map(|compression| compression.adapter.clone()),
+        codecs: Arc::new(Codecs {
+            config: config.clone(),
+            store: name.to_owned(),
+            plugins: Arc::clone(plugins),
+            configured: OnceLock::new(),
+        }),
+        single_writer: store.single_writer,
+        allow_volatile: purpose == StoreUse::Try,
+    }))
+}
+
+/// Opens the compression adapter that a store of a config is written with; `None` when it stores uncompressed.
+///
+/// # Errors
+///
+/// As [`Config::store`] and [`Plugins::open_compression`], with the options' place in the config file.
+pub fn open_compression(
+    config: &Config,
+    name: Option<&str>,
+    plugins: &Plugins,
+) -> Result<Option<Arc<dyn DynCompression>>> {
+    let (name, store) = config.store(name)?;
+    let Some(compression) = &store.compression else { return Ok(None) };
+    let options = Value::Object(compression.options.clone());
+    let opened = plugins.open_compression(&compression.adapter, &options);
+    opened.map(Some).map_err(|error| located(config, name, AdapterSection::Compression, compression, error))
+}
+
+/// The codecs of one store: the configured one with its options, all others as their plugins have them by default.
+struct Codecs {
+    config: Config,
+    store: String,
+    plugins: Arc<Plugins>,
+    configured: OnceLock<Arc<dyn DynCompression>>,
+}
+
+impl CodecSource for Codecs {
+    fn codec(&self, name: &str) -> Result<Arc<dyn DynCompression>> {
+        let (_, store) = self.config.store(Some(&self.store))?;
+        if store.compression.as_ref().is_none_or(|compression| compression.adapter != name) {
+            return self.plugins.codec(name);
+        }
+        if let Some(codec) = self.configured.get() {
+            return Ok(Arc::clone(codec));
+        }
+        match open_compression(&self.config, Some(&self.store), &self.plugins)? {
+            Some(codec) => Ok(Arc::clone(self.configured.get_or_init(|| codec))),
+            None => self.plugins.codec(name),
+        }
+    }
+}
+
+/// Adds the place in the config file to an adapter's refusal of its options.
+fn located(
+    config: &Config,
+    store: &str,
+    section: AdapterSection,
+    adapter: &AdapterConfig,
+    error: Error,
+) -> Error {
+    if error.code() != "adapter_options" {
+        return error;
+    }
+    let place = config.locate(store, section, blamed_option(&adapter.options, &error));
+    let message = format!("{place} is refused by the {} adapter {:?}", section.name(), adapter.adapter);
+    let located = Error::new(error.kind(), error.code(), message).with_context("store", store);
+    let located = match error.hint() {
+        Some(hint) => located.with_hint(hint),
+        None => located,
+    };
+    located.with_source(error)
+}
+
+/// The option that an adapter's refusal speaks of: the one whose name it quotes.
+fn blamed_option<'a>(options: &'a Map<String, Value>, error: &Error) -> Option<&'a str> {
+    let causes: Vec<String> = std::iter::successors(std::error::Error::source(error), |cause| cause.source())
+        .map(ToString::to_string)
+        .collect();
+    options.keys().map(String::as_str).find(|option| {
+        let quoted = [format!("`{option}`"), format!("\"{option}\""), format!("'{option}'")];
+        causes.iter().any(|cause| quoted.iter().any(|quoted| cause.contains(quoted.as_str())))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use persist_plugin_api as plugin;
+
+    use super::*;
+
+    #[test]
+    fn the_option_that_an_adapter_quotes_is_blamed() {
+        let options = serde_json::json!({"root": "/x", "levl": 3});
+        let options = options.as_object().unwrap();
+        let blamed = |text: &str| {
+            let cause = plugin::Error::new(plugin::ErrorCode::CONFIG, text);
+            blamed_option(options, &Error::from_adapter("cannot open", cause)).map(ToOwned::to_owned)
+        };
+        assert_eq!(blamed("unknown field `levl`, expected `level`").as_deref(), Some("levl"));
+        assert_eq!(blamed("the option \"root\" must be absolute").as_deref(), Some("root"));
+        assert_eq!(blamed("the root must be absolute"), None);
+    }
+}
