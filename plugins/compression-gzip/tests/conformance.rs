@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use persist_compression_gzip::{Gzip, GzipConfig};
 use persist_plugin_api::CompressionAdapter as _;
 
+#[expect(clippy::unwrap_used, reason = "a part of the tests")]
 fn gzip(level: i64) -> Gzip {
     Gzip::open(GzipConfig::new().level(level)).unwrap()
 }

@@ -101,7 +101,7 @@ pub fn flipped_bits_never_change_the_output(compression: &dyn DynCompression) ->
         match compression.decompress(damaged.freeze(), input.len() as u64) {
             Ok(output) => expect_bytes(&output, &input, format!("bit {} of byte {}", bit % 8, bit / 8))?,
             Err(error) if [ErrorCode::CORRUPT, ErrorCode::LIMIT_EXCEEDED].contains(&error.code()) => {
-                errors += 1
+                errors += 1;
             }
             Err(error) => return Err(Failure::from(error)),
         }
