@@ -1,6 +1,7 @@
 //! The command itself, as far as no plugin is needed: streams, exit codes, errors in text and JSON.
 
 #![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::{Command, Output, Stdio};
 

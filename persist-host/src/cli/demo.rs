@@ -34,7 +34,7 @@ pub(crate) async fn run(context: &Context) -> Outcome {
     let (session, moment) = names().map_err(|error| {
         Error::new(ErrorKind::Other, "demo_failed", "cannot name the session").with_source(error)
     })?;
-    let demo = Demo { output: context.output(), session, store, root, steps: steps(), moment };
+    let demo = Demo { output: context.output().for_people(), session, store, root, steps: steps(), moment };
     demo.introduce()?;
     demo.save().await?;
     demo.list().await?;
@@ -45,8 +45,7 @@ pub(crate) async fn run(context: &Context) -> Outcome {
         Error::new(ErrorKind::Other, "demo_failed", "cannot remove the temporary directory")
             .with_source(error)
     })?;
-    context
-        .output()
+    demo.output
         .line("\nThat is all. The temporary directory is gone; `persist --help` shows how to go on.")?;
     Ok(Exit::Done)
 }
@@ -71,8 +70,8 @@ fn names() -> Result<(SessionRef, SnapshotIndex), InvalidId> {
     Ok((session, SnapshotIndex::new(MOMENT as u64)?))
 }
 
-struct Demo<'a> {
-    output: &'a Output,
+struct Demo {
+    output: Output,
     session: SessionRef,
     store: Store,
     root: std::path::PathBuf,
@@ -80,7 +79,7 @@ struct Demo<'a> {
     moment: SnapshotIndex,
 }
 
-impl Demo<'_> {
+impl Demo {
     fn introduce(&self) -> Result<(), Failure> {
         self.say(
             "Persist keeps the state of an AI agent's session after each step, and gives back any of them.",
@@ -120,7 +119,7 @@ impl Demo<'_> {
         let mut snapshots = pin!(self.store.list(&pattern));
         let mut is_first = true;
         while let Some(info) = snapshots.try_next().await? {
-            list::row(&info, is_first, self.output)?;
+            list::row(&info, is_first, &self.output)?;
             is_first = false;
         }
         Ok(())
@@ -130,7 +129,7 @@ impl Demo<'_> {
         let reference = self.moment();
         let step = &self.steps[MOMENT];
         self.chapter(&format!(
-            "Back to an earlier moment: {reference}, when the agent {} and nothing was booked.",
+            "Back to an earlier moment: {reference}, \"{}\", before anything was booked.",
             step.description
         ))?;
         self.command(&format!("restore {reference} -o state.json"))?;

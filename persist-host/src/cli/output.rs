@@ -46,6 +46,11 @@ impl Output {
         Self { json: true, quiet: true, progress: false, color: ColorChoice::Never }
     }
 
+    /// The same output for a text that is the data asked for, and has no JSON form.
+    pub(crate) fn for_people(&self) -> Self {
+        Self { json: false, quiet: false, progress: false, ..*self }
+    }
+
     /// Whether results are JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use persist_host::{Error, ErrorKind, Result, SnapshotInfo};
-use serde_json::json;
+use serde::Serialize;
 
 use super::args::RestoreArgs;
 use super::context::Context;
@@ -36,13 +36,19 @@ pub(crate) async fn run(args: RestoreArgs, context: &Context) -> Outcome {
 fn report(info: &SnapshotInfo, path: &Path, context: &Context) -> Result<(), Failure> {
     let output = context.output();
     if output.is_json() {
-        let mut object = json!(info);
-        object["output"] = json!(path.to_string_lossy());
-        return output.object(&object);
+        return output.object(&JsonReport { info, output: &path.to_string_lossy() });
     }
     let (session, index, length) = (info.session(), info.snapshot_index, size(info.content_length));
     output.note(&format!("restored {session}@{index} to {} ({length})", path.display()));
     Ok(())
+}
+
+/// What was restored and where to, as JSON carries it.
+#[derive(Serialize)]
+struct JsonReport<'a> {
+    #[serde(flatten)]
+    info: &'a SnapshotInfo,
+    output: &'a str,
 }
 
 async fn off_thread(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {

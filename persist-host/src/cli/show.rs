@@ -30,8 +30,8 @@ fn lines(info: &SnapshotInfo) -> Vec<(&'static str, String)> {
         ("index", info.snapshot_index.to_string()),
         ("time", info.timestamp.to_string()),
         ("sha256", info.content_hash.to_string()),
-        ("length", format!("{} ({} bytes)", size(info.content_length), info.content_length)),
-        ("stored", format!("{} ({} bytes)", size(info.stored_bytes), info.stored_bytes)),
+        ("length", bytes(info.content_length)),
+        ("stored", bytes(info.stored_bytes)),
         ("media type", info.media_type.clone()),
         ("codec", info.codec.clone().unwrap_or_else(|| "none".to_owned())),
         ("storage", info.storage.clone()),
@@ -43,4 +43,9 @@ fn lines(info: &SnapshotInfo) -> Vec<(&'static str, String)> {
     lines.extend(info.description.as_ref().map(|description| ("description", description.clone())));
     lines.extend(info.labels.iter().map(|(key, value)| ("label", format!("{key}={value}"))));
     lines
+}
+
+/// A number of bytes, exact and, where that helps, in a unit that is easier to read.
+fn bytes(number: u64) -> String {
+    if number < 1024 { format!("{number} bytes") } else { format!("{number} bytes ({})", size(number)) }
 }

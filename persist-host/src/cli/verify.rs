@@ -3,8 +3,8 @@
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
-use persist_host::{ErrorKind, VerifyRow};
-use serde_json::json;
+use persist_host::{AgentId, ErrorKind, SessionId, SnapshotIndex, VerifyRow};
+use serde::Serialize;
 
 use super::args::VerifyArgs;
 use super::context::Context;
@@ -76,17 +76,29 @@ impl std::fmt::Display for Tally {
     }
 }
 
-pub(crate) fn report(row: &VerifyRow, output: &Output) -> Result<(), Failure> {
+/// A row of the report as JSON carries it.
+#[derive(Debug, Serialize)]
+struct JsonRow<'a> {
+    agent_id: &'a AgentId,
+    session_id: &'a SessionId,
+    snapshot_index: Option<SnapshotIndex>,
+    key: &'a str,
+    content_length: Option<u64>,
+    ok: bool,
+    error: Option<ErrorReport<'a>>,
+}
+
+fn report(row: &VerifyRow, output: &Output) -> Result<(), Failure> {
     if output.is_json() {
-        return output.object(&json!({
-            "agent_id": row.session.agent,
-            "session_id": row.session.session,
-            "snapshot_index": row.snapshot_index,
-            "key": row.key,
-            "content_length": row.content_length,
-            "ok": row.error.is_none(),
-            "error": row.error.as_ref().map(ErrorReport::new),
-        }));
+        return output.object(&JsonRow {
+            agent_id: &row.session.agent,
+            session_id: &row.session.session,
+            snapshot_index: row.snapshot_index,
+            key: &row.key,
+            content_length: row.content_length,
+            ok: row.error.is_none(),
+            error: row.error.as_ref().map(ErrorReport::new),
+        });
     }
     if let Some(error) = &row.error {
         output.error(error);

@@ -37,7 +37,7 @@ pub enum ConfigSource {
     Explicit(PathBuf),
     /// The file that `PERSIST_CONFIG` names.
     Variable(PathBuf),
-    /// `persist.toml` in the current directory; see the restrictions in the [module](self).
+    /// `persist.toml` in the current directory; see the restrictions in [`config`](crate::config).
     CurrentDirectory(PathBuf),
     /// The file in the user's config directory.
     User(PathBuf),
