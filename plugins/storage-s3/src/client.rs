@@ -6,7 +6,8 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction, RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     Builder, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
@@ -63,7 +64,8 @@ pub(crate) fn build(settings: &Settings, shared: &SdkConfig) -> (Client, Place) 
         .force_path_style(settings.path_style)
         .request_checksum_calculation(request)
         .response_checksum_validation(response)
-        .retry_partition(retry_partition());
+        .retry_partition(retry_partition())
+        .retry_classifier(TooManyRequests);
     builder.set_endpoint_url(settings.endpoint.clone());
     let place = Place {
         bucket: settings.bucket.clone(),
@@ -71,6 +73,24 @@ pub(crate) fn build(settings: &Settings, shared: &SdkConfig) -> (Client, Place) 
         region: shared.region().map(Region::to_string).unwrap_or_default(),
     };
     (Client::from_conf(builder.build()), place)
+}
+
+/// Repeats what was answered with the status 429. Amazon S3 asks for fewer requests in other ways, so the SDK does not
+/// know this one.
+#[derive(Debug)]
+struct TooManyRequests;
+
+impl ClassifyRetry for TooManyRequests {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response() {
+            Some(response) if response.status().as_u16() == 429 => RetryAction::throttling_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "TooManyRequests"
+    }
 }
 
 /// The SDK would otherwise stop retrying, whatever `max_attempts` says, once a quota is used up that all clients of

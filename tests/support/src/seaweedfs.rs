@@ -38,7 +38,7 @@ const START_ATTEMPTS: u32 = 4;
 const READY_POLL: Duration = Duration::from_millis(50);
 const LOG_TAIL: u64 = 2_000;
 
-/// A running SeaweedFS on 127.0.0.1, with one S3 identity that may do everything.
+/// A running SeaweedFS on 127.0.0.1, with an S3 identity that may do everything and one that may only read.
 ///
 /// A server that this process started ends, and its data is removed, when the last handle is dropped, and also
 /// when the process is killed (its data then stays in the temporary directory).
@@ -197,13 +197,19 @@ impl SeaweedFs {
         "us-east-1"
     }
 
-    /// The access key id of the one identity.
+    /// The access key id of the identity that may do everything.
     #[must_use]
     pub fn access_key(&self) -> &str {
         &self.access_key
     }
 
-    /// The secret key of the one identity.
+    /// The access key id of an identity that may only read and list; its secret key is the same.
+    #[must_use]
+    pub fn read_only_access_key(&self) -> String {
+        configuration::read_only(&self.access_key)
+    }
+
+    /// The secret key of both identities.
     #[must_use]
     pub fn secret_key(&self) -> &str {
         &self.secret_key

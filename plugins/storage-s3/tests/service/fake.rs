@@ -25,6 +25,8 @@ pub(crate) enum Answer {
     Status(u16, String),
     /// An error as S3 writes it.
     Error(u16, &'static str),
+    /// A body under a checksum that is another's.
+    WrongChecksum(String),
     /// A header that announces more bytes than follow, and then the end of the connection.
     CutShort(String),
     /// The end of the connection, without an answer.
@@ -49,7 +51,7 @@ impl Fake {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
-                thread::spawn(move || serve(stream, &seen, &*answer));
+                thread::spawn(move || serve(&stream, &seen, &*answer));
             }
         });
         Self { endpoint, requests }
@@ -66,34 +68,39 @@ impl Fake {
 }
 
 /// Answers one request per connection.
-fn serve(stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request, usize) -> Answer) {
-    let Some(request) = read(&stream) else { return };
+fn serve(mut stream: &TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request, usize) -> Answer) {
+    let Some(request) = read(stream) else { return };
     let before = {
         let mut seen = seen.lock().expect("no panic under the lock");
         seen.push(request.clone());
         seen.len() - 1
     };
+    let mut checksum = "";
     let (status, body, length) = match answer(&request, before) {
         Answer::Status(status, body) => (status, body.clone(), body.len()),
         Answer::Error(status, code) => {
             let body = format!("<Error><Code>{code}</Code><Message>as the test wants</Message></Error>");
             (status, body.clone(), body.len())
         }
+        Answer::WrongChecksum(body) => {
+            checksum = "x-amz-checksum-crc32: AAAAAA==\r\n";
+            (200, body.clone(), body.len())
+        }
         Answer::CutShort(body) => (200, body.clone(), body.len() + 10),
         Answer::HangUp => return,
         Answer::Silence => {
             // The client ends the connection.
-            let _ = (&stream).read(&mut [0]);
+            let _ = stream.read(&mut [0]);
             return;
         }
     };
     let body = if request.method == "HEAD" { String::new() } else { body };
     let head = format!(
         "HTTP/1.1 {status} Status\r\nContent-Length: {length}\r\nConnection: close\r\n\
-         ETag: \"tag\"\r\nx-amz-request-id: 1\r\n\r\n"
+         ETag: \"tag\"\r\nx-amz-request-id: 1\r\n{checksum}\r\n"
     );
     // A client that went away is the test's own doing.
-    let _ = (&stream).write_all((head + &body).as_bytes());
+    let _ = stream.write_all((head + &body).as_bytes());
 }
 
 fn read(stream: &TcpStream) -> Option<Request> {

@@ -3,7 +3,11 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use aws_credential_types::credential_fn::provide_credentials_fn;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::config::SharedCredentialsProvider;
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
+use persist_storage_s3::S3Storage;
 use serde_json::json;
 
 use crate::fake::{Answer, Fake};
@@ -85,7 +89,7 @@ async fn waits_grow_up_to_their_bound() {
             times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
         }
     };
-    // Each wait is a random part of the longest one: 15 that are all short by chance are once in ten thousand years.
+    // Each wait is a random part of the longest one: all 15 are short once in a thousand million runs.
     let options = json!({"max_attempts": 16, "initial_backoff_ms": 200, "max_backoff_ms": 200});
     let waited = longest(options).await;
     assert!(waited > Duration::from_millis(50), "{waited:?}");
@@ -203,6 +207,35 @@ async fn an_answer_that_breaks_off_is_read_again() {
     let error = store.load("k").await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
     assert_eq!(broken.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn data_that_does_not_match_its_checksum_is_not_handed_out() {
+    let fake = Fake::start(|_, before| match before {
+        0 => Answer::WrongChecksum("damaged".to_owned()),
+        _ => ok("whole"),
+    });
+    let store = open(fake.endpoint(), json!({"checksum": "crc32"}), "key", SECRET).await;
+    assert_eq!(store.load("k").await.unwrap(), "whole");
+
+    let broken = Fake::start(|_, _| Answer::WrongChecksum("damaged".to_owned()));
+    let store = open(broken.endpoint(), json!({"checksum": "crc32"}), "key", SECRET).await;
+    let error = store.load("k").await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::CORRUPT, "{}", text(&error));
+}
+
+#[tokio::test]
+async fn missing_credentials_are_a_denial_that_says_where_they_may_be() {
+    let fake = Fake::start(|_, _| ok("value"));
+    let config = json!({"bucket": "bucket", "endpoint": fake.endpoint(), "max_attempts": 2});
+    let none = provide_credentials_fn(async || Err(CredentialsError::not_loaded("none in this test")));
+    let config = serde_json::from_value(config).unwrap();
+    let credentials = SharedCredentialsProvider::new(none);
+    let store = S3Storage::open_with_credentials(config, credentials).await.unwrap();
+    let error = store.save("k", Bytes::from_static(b"v")).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    assert!(error.message().contains("AWS_ACCESS_KEY_ID") && error.is_not_applied(), "{error}");
+    assert!(fake.requests().is_empty());
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! The adapter against services that behave, fail and lie.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on should say so")]
+
+mod environment;
 mod fake;
 mod faults;
 mod liars;

@@ -126,6 +126,30 @@ async fn a_missing_bucket_is_not_a_missing_object() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn read_only_credentials_read() {
+    let server = SeaweedFs::shared();
+    let bucket = server.create_bucket("service");
+    let writer = open_bucket(&server, json!({"bucket": bucket})).await;
+    writer.save("d/k", Bytes::from_static(b"value")).await.unwrap();
+
+    let reader = server.read_only_access_key();
+    let store = open(server.endpoint(), json!({"bucket": bucket}), &reader, server.secret_key()).await;
+    assert_eq!(store.load("d/k").await.unwrap(), "value");
+    assert_eq!(store.load_range("d/k", 1..3).await.unwrap(), "al");
+    assert!(store.exists("d/k").await.unwrap() && !store.exists("d/other").await.unwrap());
+    assert_eq!(store.list(ListRequest::below("")).await.unwrap().objects.len(), 1);
+    assert_eq!(store.list(ListRequest::directory("")).await.unwrap().prefixes, ["d/"]);
+    for error in [
+        store.save_if_absent("new", Bytes::from_static(b"v")).await.unwrap_err(),
+        store.save("d/k", Bytes::from_static(b"v")).await.unwrap_err(),
+        store.delete("d/k").await.unwrap_err(),
+    ] {
+        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    }
+    assert_eq!(store.load("d/k").await.unwrap(), "value");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_probe_is_hidden_and_needs_no_second_one() {
     let server = SeaweedFs::shared();
     let bucket = server.create_bucket("service");

@@ -30,10 +30,22 @@ pub(super) fn credentials() -> (String, String) {
     (format!("TEST{:016X}", random()), format!("{:016x}{:016x}", random(), random()))
 }
 
+/// The access key of the identity that may read and list alone. Its secret key is that of the other identity.
+pub(super) fn read_only(access_key: &str) -> String {
+    format!("{access_key}READONLY")
+}
+
 /// The contents of the identities file.
 pub(super) fn identities(access_key: &str, secret_key: &str) -> String {
+    let identity = |name, access_key: &str, actions| {
+        format!(
+            r#"{{"name":"{name}","credentials":[{{"accessKey":"{access_key}","secretKey":"{secret_key}"}}],"actions":[{actions}]}}"#
+        )
+    };
     format!(
-        r#"{{"identities":[{{"name":"test","credentials":[{{"accessKey":"{access_key}","secretKey":"{secret_key}"}}],"actions":["Admin","Read","Write","List","Tagging"]}}]}}"#
+        r#"{{"identities":[{},{}]}}"#,
+        identity("test", access_key, r#""Admin","Read","Write","List","Tagging""#),
+        identity("reader", &read_only(access_key), r#""Read","List""#),
     )
 }
 
