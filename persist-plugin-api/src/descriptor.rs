@@ -9,9 +9,11 @@ use crate::abi::PROTOCOL;
 
 /// The section of the shared library that holds the descriptor. The export macro repeats the name, because an
 /// attribute takes only a literal.
+#[cfg(feature = "host")]
 pub const SECTION: &str = if cfg!(target_vendor = "apple") { "__persist_plugin" } else { ".persist.plugin" };
 
 /// The largest descriptor that a host reads, in bytes.
+#[cfg(feature = "host")]
 pub const MAX_DESCRIPTOR_BYTES: u64 = 1 << 20;
 
 /// The version of the API crate that a plugin was built with.

@@ -23,6 +23,15 @@ pub(super) fn unreadable(what: &impl fmt::Display, key: &str, error: FormatError
     Error::new(kind, code, format!("cannot read {what}: {error}")).with_context("key", key)
 }
 
+/// A manifest that is damaged or that this release cannot read. Which snapshots of the session were deleted is then not
+/// known, and one that was deleted must never be given back, so the whole session is refused.
+pub(super) fn unreadable_manifest(session: &SessionRef, seq: u64, key: &str, error: FormatError) -> Error {
+    unreadable(&format_args!("the manifest {seq} of the session {session}"), key, error).with_hint(
+        "without it, it is not known which snapshots of the session were deleted: bring the object back from a backup \
+         of the store",
+    )
+}
+
 /// An object whose stored bytes are not what was stored.
 pub(super) fn damaged(what: &impl fmt::Display, key: &str) -> Error {
     Error::new(ErrorKind::Integrity, "object_damaged", format!("{what} is damaged"))

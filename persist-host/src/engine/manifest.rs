@@ -1,7 +1,7 @@
 //! Manifests: the decisions about a session, numbered, each replacing the one before as a whole.
 
 use super::Store;
-use super::errors::unreadable;
+use super::errors::{unreadable, unreadable_manifest};
 use super::objects::Created;
 use crate::format::{IndexSet, Manifest};
 use crate::{Error, ErrorKind, Result, SessionRef, WriteId, key};
@@ -73,9 +73,7 @@ impl Store {
         let Some(object) = self.read(&key).await? else { return Ok(None) };
         let parsed =
             Manifest::parse(&object).and_then(|manifest| manifest.expect(session, seq).map(|()| manifest));
-        parsed
-            .map(Some)
-            .map_err(|error| unreadable(&format_args!("the manifest {seq} of {session}"), &key, error))
+        parsed.map(Some).map_err(|error| unreadable_manifest(session, seq, &key, error))
     }
 
     /// Makes a decision by creating the manifest after the one it was computed from.
@@ -89,7 +87,7 @@ impl Store {
             boundary: next.boundary,
             deleted: next.deleted.clone(),
         };
-        let what = format_args!("the manifest {} of {session}", next.seq).to_string();
+        let what = format!("the manifest {} of the session {session}", next.seq);
         let object = manifest.encode().map_err(|error| unreadable(&what, &key, error))?;
         let mut last = None;
         for _ in 0..AMBIGUOUS_ATTEMPTS {

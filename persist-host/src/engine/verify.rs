@@ -32,7 +32,10 @@ impl Store {
                 Ok(indices) => indices,
                 Err(error) => {
                     // A damaged manifest: which snapshots were deleted is not known, so the session as a whole is named.
-                    let row = row(&session, None, key::manifest_prefix(&session), Err(error))?;
+                    let key =
+                        error.context().iter().find(|(name, _)| *name == "key").map(|(_, key)| key.clone());
+                    let key = key.unwrap_or_else(|| key::manifest_prefix(&session));
+                    let row = row(&session, None, key, Err(error))?;
                     return Ok(stream::iter([Ok(row)]).boxed());
                 }
             };

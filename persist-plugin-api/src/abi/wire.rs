@@ -6,9 +6,10 @@ use std::fmt;
 use abi_stable::std_types::{ROption, RResult, RString};
 use bytes::Bytes;
 
+#[cfg(feature = "host")]
+use super::CallContext;
 use super::{
-    Buffer, CallContext, Extra, WireCapabilities, WireError, WireListPage, WireListRequest, WireMeta,
-    WireResult,
+    Buffer, Extra, WireCapabilities, WireError, WireListPage, WireListRequest, WireMeta, WireResult,
 };
 use crate::{Capabilities, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Result};
 
