@@ -62,6 +62,10 @@ impl OutputFile {
         };
         let mut file = temporary_file(directory)?;
         file.write_all(state)?;
+        if self.overwrite && let Ok(replaced) = fs::metadata(&target) {
+            // What only its owner could read does not open up because its content is new.
+            file.as_file().set_permissions(replaced.permissions())?;
+        }
         file.as_file().sync_all()?;
         if self.overwrite {
             file.persist(&target).map_err(|error| error.error)?;

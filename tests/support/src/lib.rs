@@ -17,6 +17,7 @@ mod http;
 mod ports;
 mod process;
 mod seaweedfs;
+mod state;
 
 pub use artifacts::{
     PERSIST_BIN_VARIABLE, PLUGIN_DIR_VARIABLE, SEAWEEDFS_VARIABLE, SEAWEEDFS_VERSION, persist_bin,
@@ -24,3 +25,4 @@ pub use artifacts::{
 };
 pub use error::{ServerError, with_causes};
 pub use seaweedfs::SeaweedFs;
+pub use state::agent_state;

@@ -179,7 +179,7 @@ impl SeaweedFs {
     pub fn environment(&self) -> [(&'static str, String); 4] {
         [
             (ENDPOINT_VARIABLE, self.endpoint.clone()),
-            (FILER_VARIABLE, format!("http://127.0.0.1:{}", self.filer_port)),
+            (FILER_VARIABLE, self.filer()),
             (ACCESS_KEY_VARIABLE, self.access_key.clone()),
             (SECRET_KEY_VARIABLE, self.secret_key.clone()),
         ]
@@ -189,6 +189,13 @@ impl SeaweedFs {
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The URL of the interface to the server's own file system, which asks for no signature: what S3 calls
+    /// `KEY` in `BUCKET` is the file `/buckets/BUCKET/KEY` there.
+    #[must_use]
+    pub fn filer(&self) -> String {
+        format!("http://127.0.0.1:{}", self.filer_port)
     }
 
     /// The region to sign requests for. The server accepts any.

@@ -1,0 +1,8 @@
+//! The verbs of the command: what they do, print and exit with.
+
+mod delete;
+mod lifecycle;
+mod output;
+mod restore;
+mod save;
+mod select;
