@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask help` lists them.
 
 mod artifacts;
+mod bench_save;
 mod demo;
 mod error;
 mod plugins;
@@ -22,6 +23,7 @@ Commands:
   test [--full]       Run everything that a change must pass: format, lints, build, tests, documentation.
                       With --full also the tests that are marked as ignored for their length
   plugins [DIR]       Build the persist command and its plugins; with DIR, put the plugins there as well
+  bench-save [FILE]   Compare `persist save`, built for release, with `gzip -6`: on FILE, or on a state of 50 MB
   servers             Install the servers that tests talk to, which `test` does by itself
   help                Print this text
 ";
@@ -52,12 +54,14 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         (Some("test"), [only]) if only == "--full" => test::run(test::Scope::Full),
         (Some("plugins"), []) => plugins::run(None),
         (Some("plugins"), [directory]) if !is_option(directory) => plugins::run(Some(directory.as_ref())),
+        (Some("bench-save"), []) => bench_save::run(None),
+        (Some("bench-save"), [file]) if !is_option(file) => bench_save::run(Some(file.as_ref())),
         (Some("servers"), []) => servers::install().map(drop),
         (Some("help" | "--help" | "-h"), []) => {
             print!("{USAGE}");
             Ok(())
         }
-        (Some(known @ ("test" | "plugins" | "servers" | "help")), _) => {
+        (Some(known @ ("test" | "plugins" | "bench-save" | "servers" | "help")), _) => {
             Err(Error::usage(format!("wrong arguments for `{known}`")))
         }
         _ => Err(Error::usage(format!("there is no command `{}`", command.display()))),

@@ -47,8 +47,7 @@ impl StorageAdapter for LocalStorage {
     async fn capabilities(&self) -> Result<Capabilities> {
         Ok(Capabilities::none()
             .atomic_create(true)
-            // Files outlive the process in any case; `fsync = false` is the user's own word against a crash.
-            .durable(true)
+            .durable(self.store.fsync)
             .consistent_list(true)
             .ordered_recursive_list(true))
     }

@@ -6,15 +6,23 @@ use std::process::Command;
 use persist_e2e::{Output, library, s3::Bucket};
 use serde_json::{Value, json};
 
+/// What SeaweedFS itself does otherwise, whatever the adapter asks of it.
+const NOT_BY_SEAWEEDFS: [&str; 2] = [
+    // It shows the directory of a deleted object for some time.
+    "listing::emptied_directories_are_not_listed",
+    // It takes a backslash for a slash, and refuses the key `..\up` therefore.
+    "keys::odd_keys_are_ordinary",
+];
+
 #[test]
 fn local_storage_conforms() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    check_storage("local", &json!({ "root": directory.path() }), &[]);
+    check_storage("local", &json!({ "root": directory.path() }), &[], &[]);
 }
 
 #[test]
 fn memory_storage_conforms() {
-    check_storage("memory", &json!({ "name": "conformance" }), &[]);
+    check_storage("memory", &json!({ "name": "conformance" }), &[], &[]);
 }
 
 #[test]
@@ -22,7 +30,7 @@ fn s3_storage_conforms() {
     let bucket = Bucket::new("conformance");
     let mut options = bucket.options();
     options["prefix"] = json!("below/a/prefix");
-    check_storage("s3", &options, &bucket.credentials());
+    check_storage("s3", &options, &bucket.credentials(), &NOT_BY_SEAWEEDFS);
 }
 
 #[test]
@@ -32,7 +40,7 @@ fn s3_storage_conforms_when_it_uploads_in_parts() {
     for (option, value) in [("multipart_threshold_mb", 5), ("multipart_part_mb", 5)] {
         options[option] = json!(value);
     }
-    check_storage("s3", &options, &bucket.credentials());
+    check_storage("s3", &options, &bucket.credentials(), &NOT_BY_SEAWEEDFS);
 }
 
 #[test]
@@ -45,9 +53,12 @@ fn gzip_conforms_at_its_ends_and_by_default() {
 }
 
 /// In a process of its own, since the S3 adapter takes its credentials from the environment only.
-fn check_storage(adapter: &str, options: &Value, environment: &[(&str, &str)]) {
+fn check_storage(adapter: &str, options: &Value, environment: &[(&str, &str)], except: &[&str]) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_library-client"));
-    command.args(["conformance", adapter, &options.to_string()]).envs(environment.iter().copied());
+    command
+        .args(["conformance", adapter, &options.to_string()])
+        .args(except)
+        .envs(environment.iter().copied());
     let output = Output::of(command, b"").expect_code(0);
     assert!(output.text().contains(" checks, 0 failed"), "{output}");
 }

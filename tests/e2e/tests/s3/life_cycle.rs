@@ -51,7 +51,8 @@ fn a_large_state_goes_up_in_parts() {
 fn odd_ids_are_ordinary_ids() {
     let bucket = Bucket::new("odd");
     let persist = bucket.persist();
-    let sessions = ["../..", "CON/.hidden", "a%2Fb/x%40y", "Ähre/名前 ☃", "A/s", "a/s", "a+b/c&d=e?f#g"];
+    let sessions =
+        ["../..", "CON/.hidden", "a%2Fb/x%40y", "Ähre/名前 ☃", "A/s", "a/s", "a+b/c&d=e?f#g", r"a\b/..\up"];
     for session in sessions {
         persist.save(session, format!("{session:?}"));
     }

@@ -34,7 +34,7 @@ fn a_wrong_secret_is_refused_and_not_repeated() {
         .env("AWS_ACCESS_KEY_ID", bucket.server().access_key())
         .env("AWS_SECRET_ACCESS_KEY", secret);
     for output in every_operation(&persist) {
-        let output = output.expect_code(1).says([bucket.name(), "credentials"]);
+        let output = output.expect_code(1).says([bucket.name(), "secret key"]);
         for text in [&output.stderr, &output.text()] {
             assert!(!text.contains(secret) && !text.contains(bucket.server().secret_key()), "{output}");
         }
