@@ -61,6 +61,9 @@ codes! {
     CORRUPT = 15, "corrupt";
     /// The handle was opened by another process, before a `fork`.
     FORKED = 16, "forked";
+    /// A write that can perhaps be read already, and that the backend could not make durable: reading it back settles
+    /// nothing.
+    NOT_DURABLE = 17, "not_durable";
 }
 
 impl ErrorCode {
@@ -135,7 +138,8 @@ impl Error {
     /// Says whether a failed write has *certainly* not been applied.
     ///
     /// Leave it `false` whenever the backend may have applied, or may yet apply, the write (a timeout, a lost
-    /// connection, a directory sync that failed after the link): the host then reads back before it reports anything.
+    /// connection): the host then reads back before it reports anything. If even a write that can be read back may be
+    /// lost (a directory sync that failed after the link), say [`ErrorCode::NOT_DURABLE`].
     #[must_use]
     pub fn not_applied(mut self, not_applied: bool) -> Self {
         self.not_applied = not_applied;

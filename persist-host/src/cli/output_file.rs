@@ -62,7 +62,9 @@ impl OutputFile {
         };
         let mut file = temporary_file(directory)?;
         file.write_all(state)?;
-        if self.overwrite && let Ok(replaced) = fs::metadata(&target) {
+        if self.overwrite
+            && let Ok(replaced) = fs::metadata(&target)
+        {
             // What only its owner could read does not open up because its content is new.
             file.as_file().set_permissions(replaced.permissions())?;
         }

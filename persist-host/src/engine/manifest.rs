@@ -99,6 +99,9 @@ impl Store {
                     );
                 }
                 Created::Exists => {}
+                Created::NotDurable(error) => {
+                    return Err(unknown_decision(session, &key).with_source(error));
+                }
                 Created::Ambiguous(error) | Created::Refused(error) => last = Some(error),
             }
             match self.load_manifest(session, next.seq).await {

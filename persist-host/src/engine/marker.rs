@@ -63,7 +63,8 @@ impl Store {
             Created::Yes => return Ok(marker),
             Created::Exists => None,
             Created::Ambiguous(error) => Some(error),
-            Created::Refused(error) => return Err(cannot_create(error)),
+            // Without a marker that lasts, nothing may be saved: the snapshots of a store without one cannot be read.
+            Created::Refused(error) | Created::NotDurable(error) => return Err(cannot_create(error)),
         };
         // Whoever's marker is there now is the store's.
         match (self.load_marker().await?, failed) {

@@ -19,6 +19,8 @@ pub(super) enum Created {
     Exists,
     /// The adapter failed and the object may or may not exist now, or come into being later.
     Ambiguous(plugin::Error),
+    /// The object may exist, but not for long: the adapter could not make it durable. Reading it back proves nothing.
+    NotDurable(plugin::Error),
     /// The adapter failed and certainly nothing was written.
     Refused(plugin::Error),
 }
@@ -46,6 +48,7 @@ impl Store {
             Ok(()) => Created::Yes,
             Err(error) if error.code() == ErrorCode::ALREADY_EXISTS => Created::Exists,
             Err(error) if error.is_not_applied() => Created::Refused(error),
+            Err(error) if error.code() == ErrorCode::NOT_DURABLE => Created::NotDurable(error),
             Err(error) => Created::Ambiguous(error),
         })
     }

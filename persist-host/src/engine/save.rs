@@ -255,6 +255,9 @@ impl Store {
                     return Err(Error::from_adapter(attempt, error).with_context("key", &key));
                 }
                 Created::Exists => {}
+                Created::NotDurable(error) => {
+                    return Err(unknown_save(session, index, write_id, Some(error)));
+                }
                 Created::Ambiguous(error) | Created::Refused(error) => {
                     tracing::debug!(%key, %error, "reading back after an ambiguous outcome");
                     open = Some(error);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use persist_host::{ErrorKind, Expect, SaveRequest, Store, WriteId};
+use persist_host::{DeleteTarget, ErrorKind, Expect, SaveRequest, Store, WriteId};
 
 use crate::support::*;
 
@@ -49,6 +49,27 @@ async fn a_lost_reply_is_read_back_and_counts_as_saved() {
     adapter.fail_creates(&[Fault::LostReply]);
     assert_eq!(save(&store, "a/s", 1).await.unwrap().snapshot_index, index(1));
     assert_eq!(list(&store, "").await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_may_be_lost_again_is_unknown_though_it_can_be_read_back() {
+    let adapter = Faulty::default();
+    let store = adapter.store();
+    adapter.fail_creates(&[Fault::NotDurable]);
+    // The store marker comes first, and without it there is no store.
+    assert_eq!(save(&store, "a/s", 0).await.unwrap_err().kind(), ErrorKind::Other);
+    assert_eq!(adapter.keys(), ["persist-store.json"]);
+
+    save(&store, "a/s", 0).await.unwrap();
+    adapter.fail_creates(&[Fault::NotDurable]);
+    let error = save(&store, "a/s", 1).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::OutcomeUnknown, "save_outcome_unknown"));
+    assert_eq!(list(&store, "").await.len(), 2, "it can be read all the same");
+
+    adapter.fail_creates(&[Fault::NotDurable]);
+    let target = DeleteTarget::All;
+    let error = store.delete(&session("a/s"), &target).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::OutcomeUnknown, "decision_outcome_unknown"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,8 @@ use persist_plugin_api::{
 pub(crate) enum Fault {
     /// The write is applied and its reply is lost.
     LostReply,
+    /// The write is applied, and may be lost again.
+    NotDurable,
     /// The write times out without having been applied.
     LostRequest,
     /// The operation fails for certain.
@@ -132,7 +134,13 @@ impl StorageAdapter for Faulty {
             shelf.objects.insert(key.to_owned(), data);
             shelf.created += 1;
         }
-        if fault == Some(Fault::LostReply) { Err(timeout()) } else { Ok(()) }
+        match fault {
+            Some(Fault::LostReply) => Err(timeout()),
+            Some(Fault::NotDurable) => {
+                Err(plugin::Error::new(ErrorCode::NOT_DURABLE, "the directory cannot be synced"))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn load(&self, key: &str) -> plugin::Result<Bytes> {

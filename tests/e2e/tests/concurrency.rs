@@ -1,6 +1,8 @@
 //! Eight processes save fifty snapshots each into one session. Their names begin with `heavy_`, since each of these
 //! tests keeps the whole machine busy.
 
+#![expect(clippy::expect_used, reason = "the helpers of a test fail by panicking")]
+
 use std::{collections::BTreeSet, process::Command, thread};
 
 use persist_e2e::{

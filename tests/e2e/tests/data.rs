@@ -1,5 +1,7 @@
 //! Real states through the command, on local disk and on S3, byte for byte; and what is and is not JSON.
 
+#![expect(clippy::expect_used, reason = "the helpers of a test fail by panicking")]
+
 use std::{fs, sync::Mutex};
 
 use persist_e2e::{

@@ -1,5 +1,7 @@
 //! Real states through the library, in storage that lives in memory.
 
+#![expect(clippy::expect_used, reason = "the helpers of a test fail by panicking")]
+
 use std::sync::Arc;
 
 use persist_e2e::{data, library};

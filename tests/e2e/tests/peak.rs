@@ -1,6 +1,8 @@
 //! How much memory a save and a restore of a large state take. It is a test program of its own, so that nothing else
 //! runs beside it.
 
+#![expect(clippy::expect_used, reason = "the helpers of a test fail by panicking")]
+
 use std::{fs, process::Stdio, thread, time::Duration};
 
 use persist_e2e::{Persist, system::skip};

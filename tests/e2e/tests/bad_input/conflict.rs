@@ -1,6 +1,6 @@
 //! A second writer who expects what is no longer so.
 
-use persist_e2e::{Persist, contents};
+use persist_e2e::{Output, Persist, contents};
 
 #[test]
 fn both_indices_are_told_and_nothing_is_stored() {
@@ -53,7 +53,7 @@ fn of_two_writers_at_once_one_wins() {
         let writers: Vec<_> = (0..4).map(|_| scope.spawn(write)).collect();
         writers.into_iter().map(|writer| writer.join().unwrap()).collect::<Vec<_>>()
     });
-    let mut codes: Vec<_> = outputs.iter().map(|output| output.code()).collect();
+    let mut codes: Vec<_> = outputs.iter().map(Output::code).collect();
     codes.sort_unstable();
     assert_eq!(codes, [Some(0), Some(5), Some(5), Some(5)], "{}", outputs[0]);
 }

@@ -67,8 +67,8 @@ fn a_damaged_header_is_never_shown_as_truth() {
     let (persist, file) = three_snapshots();
     let mut damaged = fs::read(&file).unwrap();
     // The agent's id in the header, which the listing would print.
-    let agent = damaged.windows(4).position(|window| window == b"aas\x01").map(|_| 0).unwrap_or(48);
-    damaged[agent.max(48)] ^= 0x02;
+    let ids = damaged.windows(4).position(|window| window == b"\x61a\x61s").unwrap();
+    damaged[ids + 1] = b'b';
     replace(&file, &damaged);
     let _ = persist.run(["show", "a/s@1"]).expect_code(4).says(["a/s@1", KEY]);
     let output = persist.run(["list", "--json"]).expect_code(4);

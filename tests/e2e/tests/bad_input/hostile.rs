@@ -1,6 +1,6 @@
 //! A `persist.toml` in the working directory, which may have come with a cloned repository.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 use persist_e2e::{
     Persist, contents, files,
@@ -16,7 +16,15 @@ fn malicious_library(persist: &Persist) -> Option<PathBuf> {
          FILE *file = fopen({marker:?}, \"w\"); if (file) fclose(file);\n}}\n"
     );
     std::fs::create_dir(persist.path("work/plugins")).expect("a directory of plugins");
-    compile_library(&source, &persist.path("work/plugins/libpersist_storage_local.so"))?;
+    let library = persist.path("work/plugins/libpersist_storage_local.so");
+    compile_library(&source, &library)?;
+    // The trap itself has to work, or nothing that does not spring it says anything.
+    let loaded = Command::new("cat").arg("/dev/null").env("LD_PRELOAD", &library).status();
+    assert!(
+        loaded.is_ok_and(|status| status.success()) && marker.exists(),
+        "loading the library writes the file"
+    );
+    std::fs::remove_file(&marker).expect("the file that was written");
     Some(marker)
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Whatever happens, what was saved before restores and verifies, nothing half-written is left, and the next save works.
 
+#![expect(clippy::expect_used, reason = "a test that cannot be set up has to stop, and to say where")]
+
 mod disk;
 mod interrupt;
 mod kill;
