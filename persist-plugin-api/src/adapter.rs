@@ -46,8 +46,9 @@ pub trait StorageAdapter: Send + Sync + Sized + 'static {
     /// Writes an object only if its key is free.
     ///
     /// # Errors
-    /// [`ErrorCode::ALREADY_EXISTS`] when it is not, and the object is untouched; otherwise as
-    /// [`save`](StorageAdapter::save).
+    /// [`ErrorCode::ALREADY_EXISTS`] when it is not, and the object is untouched. That object is then as durable as one
+    /// that this call wrote, whatever became of the call that wrote it: a writer that does not know how its first
+    /// attempt ended relies on that. Otherwise as [`save`](StorageAdapter::save).
     fn save_if_absent(&self, key: &str, data: Bytes) -> impl Future<Output = Result<()>> + Send;
 
     /// Reads a whole object.

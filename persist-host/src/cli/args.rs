@@ -124,7 +124,7 @@ pub(crate) struct SaveArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
-    /// The snapshot, written AGENT/SESSION[@INDEX]; the newest without an index
+    /// The snapshot, written AGENT/SESSION@INDEX, or AGENT/SESSION for the newest
     #[arg(value_name = "REF")]
     pub(crate) reference: SnapshotRef,
     /// Where to write the state; standard output if absent or -
@@ -144,7 +144,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The snapshot, written AGENT/SESSION[@INDEX]; the newest without an index
+    /// The snapshot, written AGENT/SESSION@INDEX, or AGENT/SESSION for the newest
     #[arg(value_name = "REF")]
     pub(crate) reference: SnapshotRef,
 }

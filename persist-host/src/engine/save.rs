@@ -58,6 +58,7 @@ impl Store {
         if let Some(write_id) = request.write_id {
             let fresh = self.read_view(&request.session).await?;
             if let Some(info) = self.saved_before(&request, write_id, &fresh).await? {
+                self.settle(&request.session, info.snapshot_index, write_id).await?;
                 return Ok(info);
             }
             view = Some(fresh);
@@ -118,6 +119,21 @@ impl Store {
             return Ok(Some(info));
         }
         Ok(None)
+    }
+
+    /// Makes sure that the record of an earlier attempt lasts, which that attempt may not have been able to do: asked to
+    /// create what is there already, an adapter answers only when it is durable.
+    async fn settle(&self, session: &SessionRef, index: SnapshotIndex, write_id: WriteId) -> Result<()> {
+        let key = key::snapshot_key(session, index);
+        let Some(object) = self.read(&key).await? else {
+            return Err(unknown_save(session, index, write_id, None));
+        };
+        match self.create(&key, object).await? {
+            Created::Exists | Created::Yes => Ok(()),
+            Created::NotDurable(error) | Created::Ambiguous(error) | Created::Refused(error) => {
+                Err(unknown_save(session, index, write_id, Some(error)))
+            }
+        }
     }
 
     /// Creates the record at the first index that is free.

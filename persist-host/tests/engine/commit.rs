@@ -66,6 +66,16 @@ async fn a_write_that_may_be_lost_again_is_unknown_though_it_can_be_read_back() 
     assert_eq!((error.kind(), error.code()), (ErrorKind::OutcomeUnknown, "save_outcome_unknown"));
     assert_eq!(list(&store, "").await.len(), 2, "it can be read all the same");
 
+    // The retry finds it, and reports it as saved only once it lasts.
+    let mut retry = SaveRequest::new(session("a/s"), state(1));
+    let write_id = error.context().iter().find(|(name, _)| *name == "write_id").unwrap().1.parse().unwrap();
+    retry.write_id = Some(write_id);
+    adapter.fail_creates(&[Fault::NotDurable]);
+    let error = adapter.store().save(retry.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
+    assert_eq!(adapter.store().save(retry).await.unwrap().snapshot_index, index(1));
+    assert_eq!(list(&store, "").await.len(), 2);
+
     adapter.fail_creates(&[Fault::NotDurable]);
     let target = DeleteTarget::All;
     let error = store.delete(&session("a/s"), &target).await.unwrap_err();

@@ -128,11 +128,14 @@ impl StorageAdapter for Faulty {
         tokio::task::yield_now().await;
         {
             let mut shelf = self.shelf();
-            if shelf.objects.contains_key(key) {
+            let exists = shelf.objects.contains_key(key);
+            if exists && fault != Some(Fault::NotDurable) {
                 return Err(plugin::Error::already_exists(key));
             }
-            shelf.objects.insert(key.to_owned(), data);
-            shelf.created += 1;
+            if !exists {
+                shelf.objects.insert(key.to_owned(), data);
+                shelf.created += 1;
+            }
         }
         match fault {
             Some(Fault::LostReply) => Err(timeout()),

@@ -57,6 +57,8 @@ impl Store {
         if existing == Existing::Keep {
             // Saves writing what `link` would refuse; that there is nothing now proves nothing.
             if fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+                // Its writer may have failed, or been killed, before the name was on the disk.
+                self.sync_names(&directory, directory_key)?;
                 return Err(Failed::new("create", path, Errno::EXIST));
             }
         }
@@ -72,17 +74,25 @@ impl Store {
             Existing::Keep => staged.create_as(name),
             Existing::Replace => staged.replace(name),
         };
-        published.map_err(|errno| {
+        if let Err(errno) = published {
+            if errno == Errno::EXIST {
+                self.sync_names(&directory, directory_key)?;
+            }
             let failed = Failed::new("name the file", &path, errno);
             // Refusals are certain; after anything else the name may be there.
-            if is_refusal(errno) { failed } else { failed.maybe_applied() }
-        })?;
-        if self.fsync {
-            fs::fsync(&directory).map_err(|errno| {
-                Failed::new("sync the directory", self.path(directory_key), errno).maybe_applied()
-            })?;
+            return Err(if is_refusal(errno) { failed } else { failed.maybe_applied() });
         }
-        Ok(())
+        self.sync_names(&directory, directory_key)
+    }
+
+    /// Makes the names in a directory durable, whoever gave them.
+    fn sync_names(&self, directory: &OwnedFd, directory_key: &str) -> Result<(), Failed> {
+        if !self.fsync {
+            return Ok(());
+        }
+        fs::fsync(directory).map_err(|errno| {
+            Failed::new("sync the directory", self.path(directory_key), errno).maybe_applied()
+        })
     }
 
     fn no_directory(&self, key: &str) -> Error {
@@ -107,12 +117,7 @@ impl Store {
                 return Err(if is_refusal(errno) { failed } else { failed.maybe_applied() });
             }
         }
-        if self.fsync {
-            fs::fsync(&directory).map_err(|errno| {
-                Failed::new("sync the directory", self.path(directory_key), errno).maybe_applied()
-            })?;
-        }
-        Ok(())
+        self.sync_names(&directory, directory_key)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::scene::{is_intact, left_behind, two_snapshots};
 const MOST_CALLS: usize = 40;
 
 /// Runs a save whose `fsync` calls fail as `which` says; whether one did, and what came of it.
-fn save_with_failing_fsync(persist: &Persist, session: &str, which: &str) -> (bool, Output) {
+fn save_with_failing_fsync(persist: &Persist, session: &str, which: &str, more: &[&str]) -> (bool, Output) {
     let log = persist.path("strace.log");
     let inject = format!("inject=fsync,fdatasync:error=EIO{which}");
     let wrapper = [
@@ -27,8 +27,8 @@ fn save_with_failing_fsync(persist: &Persist, session: &str, which: &str) -> (bo
         "-e",
         &inject,
     ];
-    let arguments = ["save", session, "-", "--json"];
-    let output = Output::of(persist.wrapped(&wrapper, arguments), b"\"unsure\"");
+    let save = ["save", session, "-", "--json"];
+    let output = Output::of(persist.wrapped(&wrapper, save.iter().chain(more)), b"\"unsure\"");
     let failed = fs::read_to_string(&log).is_ok_and(|log| log.contains("(INJECTED)"));
     (failed, output)
 }
@@ -48,7 +48,7 @@ fn a_disk_that_never_syncs_stores_nothing() {
         persist.save("a/s", state);
     }
     let before = contents(&root);
-    let (failed, output) = save_with_failing_fsync(&persist, "a/s", "");
+    let (failed, output) = save_with_failing_fsync(&persist, "a/s", "", &[]);
     assert!(failed, "a save syncs: {output}");
     let output = output.expect_code(1).says([root.to_str().unwrap(), "Input/output error"]);
     assert_eq!(output.text(), "");
@@ -70,7 +70,7 @@ fn a_sync_that_fails_once_is_never_taken_for_success() {
         for call in 1..=MOST_CALLS {
             let session = if kind == "new" { format!("new{call}/s") } else { kind.to_owned() };
             let before = count(&persist, &session);
-            let (failed, output) = save_with_failing_fsync(&persist, &session, &format!(":when={call}"));
+            let (failed, output) = save_with_failing_fsync(&persist, &session, &format!(":when={call}"), &[]);
             if !failed {
                 let _ = output.expect_code(0);
                 break;
@@ -103,6 +103,9 @@ fn check_failed_save(persist: &Persist, root: &Path, session: &str, before: usiz
             let (Some(id), Some(_)) = (id, index) else {
                 panic!("the write id or the index is missing: {output}")
             };
+            let id_option = ["--write-id", id];
+            let (failed, again) = save_with_failing_fsync(persist, session, "", &id_option);
+            assert!(failed && again.code() == Some(8), "what is there is synced before it counts: {again}");
             for _ in 0..2 {
                 let arguments = ["save", session, "-", "--write-id", id];
                 let _ = persist.run_with_input(arguments, "\"unsure\"").expect_code(0);
