@@ -22,6 +22,7 @@ fn heavy_commands_share_a_session_on_local_disk() {
 }
 
 #[test]
+#[ignore = "takes a minute; `cargo xtask test --full` runs it"]
 fn heavy_commands_share_a_session_on_s3() {
     let bucket = Bucket::new("commands");
     let persist = bucket.persist();
