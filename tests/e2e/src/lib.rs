@@ -10,10 +10,12 @@ pub mod concurrency;
 pub mod data;
 mod directory;
 pub mod library;
+mod output;
 pub mod proxy;
 pub mod s3;
 pub mod servers;
 pub mod system;
 
-pub use command::{Output, Persist};
+pub use command::Persist;
 pub use directory::{contents, files, json_lines};
+pub use output::Output;

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    command::{Output, Persist},
+    Output, Persist,
     servers::{SeaweedFs, plugin_dir},
 };
 
