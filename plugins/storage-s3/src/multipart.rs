@@ -5,11 +5,10 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
-use persist_plugin_api::{Bytes, Error, ErrorCode, Result};
+use persist_plugin_api::{Bytes, ErrorCode, Result};
 
 use crate::adapter::S3Storage;
 use crate::attempts::Attempts;
-use crate::error::status;
 use crate::write::Outcome;
 
 /// The most parts that the service takes.
@@ -124,16 +123,8 @@ impl S3Storage {
             .interceptor(attempts.clone())
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(Outcome::Written),
-            Err(error) if status(&error) == Some(412) => Ok(Outcome::Taken),
-            Err(error) => {
-                // The service wants the whole upload again after this.
-                let contended = status(&error) == Some(409);
-                let error: Error = self.call("complete", Some(&upload.object), attempts).failed(error);
-                if contended { Ok(Outcome::Contended(error)) } else { Err(error) }
-            }
-        }
+        // After a 409 the service wants the whole upload again.
+        Outcome::of(answer, &self.call("complete", Some(&upload.object), attempts))
     }
 }
 

@@ -1,10 +1,14 @@
 //! Writing and removing objects.
 
+use std::error::Error as StdError;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use persist_plugin_api::{Bytes, Error, ErrorCode, Result};
 
 use crate::adapter::S3Storage;
 use crate::attempts::Attempts;
-use crate::error::status;
+use crate::error::{Call, status};
 
 /// The most bytes that the service takes in one request: 5 GiB.
 const MAX_WHOLE_BYTES: u64 = 5 << 30;
@@ -17,6 +21,22 @@ pub(crate) enum Outcome {
     Taken,
     /// Other writers of the same key were in the way, and nothing was decided.
     Contended(Error),
+}
+
+impl Outcome {
+    /// What the answer to a conditional write says. 409 is not 412: somebody else's write is under way, and who wins is
+    /// still open.
+    pub(crate) fn of<T, E>(answer: Result<T, SdkError<E, HttpResponse>>, call: &Call<'_>) -> Result<Self>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        match answer {
+            Ok(_) => Ok(Self::Written),
+            Err(error) if status(&error) == Some(412) => Ok(Self::Taken),
+            Err(error) if status(&error) == Some(409) => Ok(Self::Contended(call.failed(error))),
+            Err(error) => Err(call.failed(error)),
+        }
+    }
 }
 
 impl S3Storage {
@@ -105,15 +125,7 @@ impl S3Storage {
             .interceptor(attempts.clone())
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(Outcome::Written),
-            Err(error) if status(&error) == Some(412) => Ok(Outcome::Taken),
-            Err(error) => {
-                let contended = status(&error) == Some(409);
-                let error = self.call("write", Some(object), attempts).failed(error);
-                if contended { Ok(Outcome::Contended(error)) } else { Err(error) }
-            }
-        }
+        Outcome::of(answer, &self.call("write", Some(object), attempts))
     }
 
     /// Repeats a conditional write for as long as nothing is decided and attempts are left.
