@@ -1,5 +1,6 @@
 //! The plugin host against real shared libraries, good and hostile.
 
+mod boundary;
 mod checking;
 mod hostile;
 mod loading;
