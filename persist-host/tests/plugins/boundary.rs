@@ -1,4 +1,5 @@
 //! What the boundary promises: no panic passes it, bytes are not copied, errors keep their causes, and logs arrive.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::error::Error as _;
 use std::sync::{Arc, Mutex};
