@@ -14,7 +14,9 @@ const ROOT: &str = "PERSIST_TEST_ROOT";
 #[tokio::test]
 #[ignore = "run under strace by the tests of the order"]
 async fn child_creates_and_replaces() {
-    let storage = LocalStorage::open(LocalConfig::new(std::env::var(ROOT).unwrap())).await.unwrap();
+    // A full run comes by here too, without a root; the test that starts this one sets it, and checks what was done.
+    let Ok(root) = std::env::var(ROOT) else { return };
+    let storage = LocalStorage::open(LocalConfig::new(root)).await.unwrap();
     storage.save_if_absent("a/b/object", Bytes::from_static(b"created")).await.unwrap();
     storage.save("a/replaced", Bytes::from_static(b"replaced")).await.unwrap();
     storage.delete("a/b/object").await.unwrap();
@@ -81,7 +83,8 @@ fn calls_come_in_the_order_that_makes_writes_durable() {
 #[tokio::test]
 #[ignore = "run on a small file system by the test of the full disk"]
 async fn child_fills_the_disk() {
-    let root = std::env::var(ROOT).unwrap();
+    // As above.
+    let Ok(root) = std::env::var(ROOT) else { return };
     let storage = LocalStorage::open(LocalConfig::new(&root)).await.unwrap();
     let small = Bytes::from(vec![b'x'; 1000]);
     storage.save("a/kept", small.clone()).await.unwrap();
