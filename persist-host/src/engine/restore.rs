@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::Store;
 use super::errors::{damaged, deleted, missing, no_session, no_snapshot, unreadable};
+use super::manifest::Decisions;
 use crate::codec::{self, off_thread};
 use crate::format::{FormatError, Header, SnapshotObject};
 use crate::{Error, ErrorKind, Restored, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef, key};
@@ -18,13 +19,13 @@ impl Store {
     pub async fn restore(&self, reference: &SnapshotRef) -> Result<Restored> {
         self.open_marker().await?;
         let session = &reference.session;
-        let index = self.resolve(reference).await?;
+        let (index, known) = self.resolve(reference).await?;
         let key = key::snapshot_key(session, index);
         let Some(object) = self.read(&key).await? else {
             return Err(self.explain_absence(session, index, &key).await);
         };
         // After the object's answer: a deletion that was acknowledged before this restore began is then certainly seen.
-        self.check_live(session, index).await?;
+        self.check_live(session, index, known).await?;
         let stored_bytes = object.len() as u64;
         let (header, state) = self.decode_object(session, index, &key, object).await?;
         let info = SnapshotInfo::new(&header, stored_bytes, &self.options().storage_name);
@@ -39,28 +40,33 @@ impl Store {
     pub async fn show(&self, reference: &SnapshotRef) -> Result<SnapshotInfo> {
         self.open_marker().await?;
         let session = &reference.session;
-        let index = self.resolve(reference).await?;
+        let (index, known) = self.resolve(reference).await?;
         let key = key::snapshot_key(session, index);
         let Some(located) = self.read_header(session, index, &key).await? else {
             return Err(self.explain_absence(session, index, &key).await);
         };
-        self.check_live(session, index).await?;
+        self.check_live(session, index, known).await?;
         Ok(SnapshotInfo::new(&located.header, located.stored_bytes, &self.options().storage_name))
     }
 
-    /// The index that a reference means.
-    async fn resolve(&self, reference: &SnapshotRef) -> Result<SnapshotIndex> {
-        match reference.index {
-            Some(index) => Ok(index),
-            None => {
-                let view = self.read_view(&reference.session).await?;
-                view.newest().ok_or_else(|| no_session(&reference.session))
-            }
+    /// The index that a reference means, and the decisions that were read to find out.
+    async fn resolve(&self, reference: &SnapshotRef) -> Result<(SnapshotIndex, Option<Decisions>)> {
+        if let Some(index) = reference.index {
+            return Ok((index, None));
         }
+        let view = self.read_view(&reference.session).await?;
+        let newest = view.newest().ok_or_else(|| no_session(&reference.session))?;
+        Ok((newest, Some(view.decisions)))
     }
 
-    async fn check_live(&self, session: &SessionRef, index: SnapshotIndex) -> Result<()> {
-        let decisions = self.read_decisions(session, None).await?;
+    /// Reads the decisions to their end, from those that are known on, and refuses a snapshot that was deleted.
+    async fn check_live(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+        known: Option<Decisions>,
+    ) -> Result<()> {
+        let decisions = self.read_decisions(session, known).await?;
         if decisions.is_live(index) { Ok(()) } else { Err(deleted(session, index)) }
     }
 

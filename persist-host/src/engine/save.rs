@@ -106,7 +106,9 @@ impl Store {
                 continue;
             };
             let info = SnapshotInfo::new(&located.header, located.stored_bytes, &self.options().storage_name);
-            if info.content_hash != ContentHash::of(&request.state) {
+            let state = request.state.clone();
+            let content_hash = off_thread(state.len(), move || Ok(ContentHash::of(&state))).await?;
+            if info.content_hash != content_hash {
                 let message = format!(
                     "the write id {write_id} belongs to the snapshot {session}@{}, whose state is another one; nothing \
                      was saved",

@@ -43,6 +43,17 @@ pub(super) fn plain_identity(state: &[u8]) -> Identity {
     }
 }
 
+/// A manifest with deletions in two ranges.
+pub(super) fn full_manifest() -> Manifest {
+    Manifest {
+        write_id: WriteId([0xcc; 16]),
+        seq: 3,
+        session: "demo/Run 1".parse().unwrap(),
+        boundary: 0,
+        deleted: [0, 1, 2, 7].map(index).into_iter().collect(),
+    }
+}
+
 /// A snapshot with every optional field, in two frames without a codec.
 pub(super) fn full_object() -> (Header, Vec<Bytes>) {
     let frames = vec![Bytes::from_static(b"[1,"), Bytes::from_static(b"2]")];
@@ -190,13 +201,7 @@ fn the_fixed_overhead_is_small() {
 
 #[test]
 fn manifests_round_trip() {
-    let manifest = Manifest {
-        write_id: WriteId([0xcc; 16]),
-        seq: 3,
-        session: "demo/Run 1".parse().unwrap(),
-        boundary: 0,
-        deleted: [0, 1, 2, 7].map(index).into_iter().collect(),
-    };
+    let manifest = full_manifest();
     let parsed = Manifest::parse(&manifest.encode().unwrap()).unwrap();
     assert_eq!(parsed, manifest);
     parsed.expect(&manifest.session, 3).unwrap();

@@ -67,13 +67,7 @@ fn a_snapshot_has_known_bytes() {
 
 #[test]
 fn a_manifest_has_known_bytes() {
-    let manifest = Manifest {
-        write_id: WriteId([0xcc; 16]),
-        seq: 3,
-        session: "demo/Run 1".parse().unwrap(),
-        boundary: 0,
-        deleted: [0, 1, 2, 7].map(index).into_iter().collect(),
-    };
+    let manifest = full_manifest();
     assert_eq!(hex(&manifest.encode().unwrap()), MANIFEST);
     assert_eq!(Manifest::parse(&unhex(MANIFEST)).unwrap(), manifest);
 }
