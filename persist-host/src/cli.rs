@@ -1,12 +1,14 @@
 //! The command line: arguments in, library calls, results and errors out. What a verb does is the library's affair.
 
 mod args;
+mod bench;
 mod completions;
 mod config;
 mod context;
 mod delete;
 mod demo;
 mod demo_states;
+mod diff;
 mod exit;
 mod failure;
 mod help;
@@ -18,6 +20,7 @@ mod output;
 mod output_file;
 mod plugins;
 mod progress;
+mod prune;
 mod restore;
 mod save;
 mod show;
@@ -79,8 +82,11 @@ async fn dispatch(command: Command, context: &Context) -> Outcome {
         Command::Restore(args) => restore::run(args, context).await,
         Command::List(args) => list::run(args, context).await,
         Command::Show(args) => show::run(args, context).await,
+        Command::Diff(args) => diff::run(args, context).await,
         Command::Verify(args) => verify::run(args, context).await,
         Command::Delete(args) => delete::run(args, context).await,
+        Command::Prune(args) => prune::run(args, context).await,
+        Command::Bench(args) => bench::run(args, context).await,
         Command::Plugins(command) => plugins::run(command, context).await,
         Command::Config(command) => config::run(command, context).await,
         Command::Completions(args) => completions::run(&args, context),

@@ -31,7 +31,7 @@ pub trait CodecSource: Send + Sync {
     fn codec(&self, name: &str) -> Result<Arc<dyn DynCompression>>;
 }
 
-/// A state as it will be stored.
+/// Content as it will be stored.
 pub(crate) struct Encoded {
     /// The description of each frame, for the header.
     pub(crate) frames: Vec<Frame>,
@@ -39,14 +39,23 @@ pub(crate) struct Encoded {
     pub(crate) bodies: Vec<Bytes>,
 }
 
-/// Cuts a state into frames and compresses them; every frame is decompressed again and compared before it counts.
-pub(crate) async fn encode(state: &Bytes, codec: Option<Arc<dyn DynCompression>>) -> Result<Encoded> {
-    let pieces = split(state);
+/// A codec, and what both sides have at hand before the first byte of a frame.
+#[derive(Clone, Default)]
+pub(crate) struct Coding {
+    /// The codec; `None` stores content as it is.
+    pub(crate) codec: Option<Arc<dyn DynCompression>>,
+    /// What a frame may refer to beside itself; empty unless the codec can use it.
+    pub(crate) prefix: Bytes,
+}
+
+/// Cuts content into frames and compresses them; every frame is decompressed again and compared before it counts.
+pub(crate) async fn encode(content: &Bytes, coding: &Coding) -> Result<Encoded> {
+    let pieces = split(content);
     let single = pieces.len() == 1;
     let encoded: Vec<(Frame, Bytes)> = stream::iter(pieces)
         .map(|raw| {
-            let codec = codec.clone();
-            off_thread(raw.len(), move || encode_frame(raw, codec.as_deref(), single))
+            let coding = coding.clone();
+            off_thread(raw.len(), move || encode_frame(raw, &coding, single))
         })
         .buffered(parallelism())
         .try_collect()
@@ -56,15 +65,11 @@ pub(crate) async fn encode(state: &Bytes, codec: Option<Arc<dyn DynCompression>>
 }
 
 /// Decompresses frames and joins them. The result's hash is the caller's to check.
-pub(crate) async fn decode(
-    frames: Vec<(Frame, Bytes)>,
-    length: u64,
-    codec: Option<Arc<dyn DynCompression>>,
-) -> Result<Bytes> {
+pub(crate) async fn decode(frames: Vec<(Frame, Bytes)>, length: u64, coding: &Coding) -> Result<Bytes> {
     let mut pieces = stream::iter(frames)
         .map(|(frame, body)| {
-            let codec = codec.clone();
-            off_thread(body.len(), move || decode_frame(&frame, body, codec.as_deref()))
+            let coding = coding.clone();
+            off_thread(body.len(), move || decode_frame(&frame, body, &coding))
         })
         .buffered(parallelism());
     let first = pieces.try_next().await?.unwrap_or_default();
@@ -117,16 +122,19 @@ fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn encode_frame(raw: Bytes, codec: Option<&dyn DynCompression>, single: bool) -> Result<(Frame, Bytes)> {
+fn encode_frame(raw: Bytes, coding: &Coding, single: bool) -> Result<(Frame, Bytes)> {
     let digest = (!single).then(|| Frame::digest_of(&raw));
     let raw_len = raw.len() as u64;
-    let body = match codec {
+    let body = match &coding.codec {
         None => raw,
         Some(codec) => {
-            let body = codec
-                .compress(raw.clone())
-                .map_err(|error| Error::from_adapter("cannot compress the state", error))?;
-            let back = codec.decompress(body.clone(), raw_len);
+            let body = if coding.prefix.is_empty() {
+                codec.compress(raw.clone())
+            } else {
+                codec.compress_with_prefix(coding.prefix.clone(), raw.clone())
+            };
+            let body = body.map_err(|error| Error::from_adapter("cannot compress the state", error))?;
+            let back = decompress(&**codec, &coding.prefix, body.clone(), raw_len);
             if back.map_err(|error| wrong_codec().with_source(error))? != raw {
                 return Err(wrong_codec());
             }
@@ -136,19 +144,32 @@ fn encode_frame(raw: Bytes, codec: Option<&dyn DynCompression>, single: bool) ->
     Ok((Frame { stored_len: body.len() as u64, raw_len, digest }, body))
 }
 
+fn decompress(
+    codec: &dyn DynCompression,
+    prefix: &Bytes,
+    body: Bytes,
+    most: u64,
+) -> persist_plugin_api::Result<Bytes> {
+    if prefix.is_empty() {
+        codec.decompress(body, most)
+    } else {
+        codec.decompress_with_prefix(prefix.clone(), body, most)
+    }
+}
+
 fn wrong_codec() -> Error {
     let message = "the compression adapter does not give back what it compressed; nothing was stored";
     Error::new(ErrorKind::Plugin, "codec_unfaithful", message)
         .with_hint("configure another compression adapter and report this one to its author")
 }
 
-fn decode_frame(frame: &Frame, body: Bytes, codec: Option<&dyn DynCompression>) -> Result<Bytes> {
-    let Some(codec) = codec else { return Ok(body) };
-    let raw = codec
-        .decompress(body, frame.raw_len)
+fn decode_frame(frame: &Frame, body: Bytes, coding: &Coding) -> Result<Bytes> {
+    let Some(codec) = &coding.codec else { return Ok(body) };
+    let raw = decompress(&**codec, &coding.prefix, body, frame.raw_len)
         .map_err(|error| Error::from_adapter("cannot decompress the state", error))?;
-    if raw.len() as u64 > frame.raw_len {
-        return Err(wrong_codec());
+    if raw.len() as u64 != frame.raw_len {
+        let message = format!("a frame holds {} bytes, expected {}", raw.len(), frame.raw_len);
+        return Err(Error::new(ErrorKind::Integrity, "compressed_data_damaged", message));
     }
     Ok(raw)
 }

@@ -9,8 +9,16 @@
 //! - A deletion is a decision in a manifest, made like a save by creating the next number.
 //! - No decision rests on a listing or on a clock. A listing is a hint; reads decide.
 
+mod cache;
+mod chain;
+mod collect;
+mod commit;
+mod compact;
 mod delete;
+mod earlier;
+mod encode;
 mod errors;
+mod fetch;
 mod head;
 mod list;
 mod manifest;
@@ -18,6 +26,9 @@ mod marker;
 mod objects;
 mod restore;
 mod save;
+mod segment;
+mod survey;
+mod sweep;
 mod verify;
 
 use std::collections::HashMap;
@@ -29,13 +40,18 @@ use tokio::sync::OnceCell;
 use crate::codec::CodecSource;
 use crate::format::Marker;
 use crate::{Error, ErrorKind, Result, SessionRef};
+use cache::Cache;
+pub use collect::Collected;
 use head::View;
+pub use segment::Tuning;
+pub use verify::Depth;
 
 /// How many sessions' last known states a store remembers. Each takes some hundred bytes; forgetting one costs a few
 /// requests at its next save.
 const REMEMBERED_SESSIONS: usize = 4096;
 
-/// What a [`Store`] is made of.
+/// What a [`Store`] is made of. A clone makes another store over the same opened adapter.
+#[derive(Clone)]
 pub struct StoreOptions {
     /// The store's name in the config, for messages.
     pub name: String,
@@ -52,6 +68,8 @@ pub struct StoreOptions {
     pub single_writer: bool,
     /// Whether to save into storage that does not outlive the process.
     pub allow_volatile: bool,
+    /// How snapshots are laid out.
+    pub tuning: Tuning,
 }
 
 /// A store of snapshots. Clones are cheap and share everything.
@@ -68,6 +86,7 @@ struct Shared {
     marker: OnceCell<Marker>,
     capabilities: OnceCell<Capabilities>,
     views: Mutex<HashMap<SessionRef, View>>,
+    cache: Mutex<Cache>,
 }
 
 impl Store {
@@ -79,6 +98,7 @@ impl Store {
             marker: OnceCell::new(),
             capabilities: OnceCell::new(),
             views: Mutex::default(),
+            cache: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -127,6 +147,10 @@ impl Store {
 
     fn views(&self) -> MutexGuard<'_, HashMap<SessionRef, View>> {
         self.shared.views.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.shared.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What this process last knew of a session: a hint, never a fact.

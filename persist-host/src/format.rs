@@ -5,32 +5,43 @@
 //! allocates more than the input's own length justifies.
 
 mod cbor;
+mod delta;
 mod digest;
 mod error;
+mod features;
 mod frame;
+mod generation;
 mod header;
 mod identity;
 mod index_set;
 mod manifest;
+mod mark;
 mod marker;
 mod object;
 mod prologue;
+mod record;
+mod sections;
 mod storage;
 #[cfg(test)]
 mod tests;
 mod timestamp;
 mod trailer;
 
+pub use delta::Delta;
 pub use digest::{ContentHash, InvalidHex, WriteId};
 pub use error::FormatError;
+pub use features::Feature;
 pub use frame::Frame;
-pub use header::{Feature, Header, PrefixParse};
+pub use generation::{Generation, Generations, LabelChanges};
+pub use header::Header;
 pub use identity::{Identity, JSON_MEDIA_TYPE};
 pub use index_set::IndexSet;
 pub use manifest::Manifest;
+pub use mark::{Mark, MarkKind, Moved};
 pub use marker::Marker;
-pub use object::{SnapshotObject, verify_object};
+pub use object::{RecordObject, SnapshotObject, verify_object};
 pub use prologue::MAX_HEADER_LEN;
+pub use record::{PrefixParse, Record};
 pub use storage::{Storage, Transform};
 pub use timestamp::Timestamp;
 

@@ -4,12 +4,15 @@
 //! persist-store.json                            the store marker
 //! agents/<agent>/<session>/d/<index>            snapshots; the index has ten decimal digits
 //! agents/<agent>/<session>/m/<seq>              manifests; the number has ten decimal digits
+//! agents/<agent>/<session>/g/<generation>/<index>   rewritten snapshots
+//! agents/<agent>/<session>/w/<index>/...        attachments of snapshots
 //! ```
 
 mod segment;
 
 pub use segment::{DecodedSegment, decode_segment, encode_id};
 
+use crate::format::Generation;
 use crate::{AgentId, SessionRef, SnapshotIndex};
 
 /// The key of the store marker.
@@ -28,6 +31,12 @@ pub fn agents_prefix() -> &'static str {
 #[must_use]
 pub fn sessions_prefix(agent: &AgentId) -> String {
     format!("{}{}/", agents_prefix(), encode_id(agent.as_str()))
+}
+
+/// The prefix of everything that belongs to `session`.
+#[must_use]
+pub fn session_prefix(session: &SessionRef) -> String {
+    format!("{}{}/", sessions_prefix(&session.agent), encode_id(session.session.as_str()))
 }
 
 /// The prefix of all snapshots of `session`.
@@ -54,6 +63,37 @@ pub fn manifest_key(session: &SessionRef, seq: u64) -> String {
     format!("{}{seq:0DIGITS$}", manifest_prefix(session))
 }
 
+/// The prefix of all generations of rewritten snapshots of `session`.
+#[must_use]
+pub fn generations_prefix(session: &SessionRef) -> String {
+    format!("{}g/", session_prefix(session))
+}
+
+/// The prefix of one generation.
+#[must_use]
+pub fn generation_prefix(session: &SessionRef, generation: Generation) -> String {
+    format!("{}{generation}/", generations_prefix(session))
+}
+
+/// The key of a rewritten snapshot.
+#[must_use]
+pub fn rewritten_key(session: &SessionRef, generation: Generation, index: SnapshotIndex) -> String {
+    format!("{}{:0DIGITS$}", generation_prefix(session, generation), index.get())
+}
+
+/// Reads what follows `prefix`, that of a session's generations, in the key of a rewritten snapshot.
+#[must_use]
+pub fn parse_rewritten(prefix: &str, key: &str) -> Option<(Generation, SnapshotIndex)> {
+    let (generation, index) = key.strip_prefix(prefix)?.split_once('/')?;
+    Some((generation.parse().ok()?, parse_index(index)?))
+}
+
+/// The prefix of all attachments of `session`.
+#[must_use]
+pub fn attachments_prefix(session: &SessionRef) -> String {
+    format!("{}w/", session_prefix(session))
+}
+
 /// Reads the last segment of a snapshot's or a manifest's key; `None` when it is not ten decimal digits.
 #[must_use]
 pub fn parse_index(last_segment: &str) -> Option<SnapshotIndex> {
@@ -61,10 +101,6 @@ pub fn parse_index(last_segment: &str) -> Option<SnapshotIndex> {
         return None;
     }
     last_segment.parse().ok()
-}
-
-fn session_prefix(session: &SessionRef) -> String {
-    format!("{}{}/", sessions_prefix(&session.agent), encode_id(session.session.as_str()))
 }
 
 #[cfg(test)]

@@ -29,20 +29,27 @@
 
 mod codec;
 pub mod config;
+mod delta;
+mod difference;
 mod engine;
 pub mod env;
 mod error;
+mod fingerprint;
 pub mod format;
 mod id;
 pub mod key;
 mod plugins;
+pub mod retention;
 mod snapshot;
 mod stores;
 mod validate;
 
 pub use codec::CodecSource;
 pub use config::Config;
-pub use engine::{Store, StoreOptions};
+pub use difference::{
+    Change, Difference, DifferenceError, Edit, RawDifference, Side, Whole, difference, raw_difference,
+};
+pub use engine::{Collected, Depth, Store, StoreOptions, Tuning};
 pub use error::{Error, ErrorKind, Result};
 pub use format::{ContentHash, Timestamp, WriteId};
 pub use id::{
@@ -54,5 +61,5 @@ pub use plugins::{
     Step, check_file, probe_command, probe_in_this_process,
 };
 pub use snapshot::{DeleteTarget, Deleted, Expect, Restored, SaveRequest, SnapshotInfo, VerifyRow};
-pub use stores::{StoreUse, open_compression, open_store};
+pub use stores::{StoreUse, open_compression, open_store, open_store_options};
 pub use validate::{InvalidJson, validate_json};

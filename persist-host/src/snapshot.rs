@@ -135,6 +135,16 @@ impl SnapshotInfo {
         }
     }
 
+    /// Applies what was changed since the snapshot was saved.
+    pub(crate) fn change_labels(&mut self, changes: &BTreeMap<String, Option<String>>) {
+        for (name, value) in changes {
+            match value {
+                Some(value) => self.labels.insert(name.clone(), value.clone()),
+                None => self.labels.remove(name),
+            };
+        }
+    }
+
     /// The session.
     #[must_use]
     pub fn session(&self) -> SessionRef {

@@ -31,13 +31,28 @@ pub async fn open_store(
     plugins: &Arc<Plugins>,
     purpose: StoreUse,
 ) -> Result<Store> {
+    open_store_options(config, name, plugins, purpose).await.map(Store::new)
+}
+
+/// Opens what a store of a config is made of, for a caller that puts something of its own around the storage adapter
+/// before it makes the [`Store`].
+///
+/// # Errors
+///
+/// As [`open_store`].
+pub async fn open_store_options(
+    config: &Config,
+    name: Option<&str>,
+    plugins: &Arc<Plugins>,
+    purpose: StoreUse,
+) -> Result<StoreOptions> {
     let (name, store) = config.store(name)?;
     let options = Value::Object(store.storage.options.clone());
     let storage = plugins
         .open_storage(&store.storage.adapter, &options)
         .await
         .map_err(|error| located(config, name, AdapterSection::Storage, &store.storage, error))?;
-    Ok(Store::new(StoreOptions {
+    Ok(StoreOptions {
         name: name.to_owned(),
         storage_name: store.storage.adapter.clone(),
         storage,
@@ -50,7 +65,8 @@ pub async fn open_store(
         }),
         single_writer: store.single_writer,
         allow_volatile: purpose == StoreUse::Try,
-    }))
+        tuning: crate::Tuning::default(),
+    })
 }
 
 /// Opens the compression adapter that a store of a config is written with; `None` when it stores uncompressed.

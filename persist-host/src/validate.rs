@@ -1,6 +1,12 @@
 //! The check that a state is JSON, without building anything from it.
 
+mod push;
+#[cfg(test)]
+pub(crate) mod samples;
+
 use serde::de::IgnoredAny;
+
+pub(crate) use self::push::{Refused, Validator};
 
 /// Why a state is not JSON, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,116 +78,4 @@ fn at(state: &[u8], offset: usize, reason: String) -> InvalidJson {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::{Path, PathBuf};
-
-    use super::*;
-
-    #[test]
-    fn every_form_of_value_is_accepted() {
-        for state in [
-            "null",
-            " true ",
-            "-0",
-            "0.5e-7",
-            "1e999",
-            "\"\"",
-            "\"\\uD800\"",
-            "[]",
-            "{}",
-            "[1,{\"a\":[]}]\n",
-            "{\"a\":1,\"a\":2}",
-            "\"\u{7f}\u{2028}\"",
-            "123456789012345678901234567890",
-        ] {
-            assert_eq!(validate_json(state.as_bytes()), Ok(()), "{state}");
-        }
-    }
-
-    #[test]
-    fn the_place_of_an_offence_is_exact() {
-        let cases: [(&[u8], usize, usize, usize); 14] = [
-            (b"", 1, 1, 0),
-            (b"  ", 1, 3, 2),
-            (b"[1,]", 1, 4, 3),
-            (b"{\"a\":1,\n \"b\" 2}", 2, 6, 13),
-            (b"[1]x", 1, 4, 3),
-            (b"1 2", 1, 3, 2),
-            (b"[01]", 1, 3, 2),
-            (b"[\n\n  nul]", 3, 6, 8),
-            (b"[\"a\nb\"]", 1, 4, 3),
-            (b"[\"\tb\"]", 1, 3, 2),
-            (b"[\"\\x\"]", 1, 4, 3),
-            ("[\"é\", x]".as_bytes(), 1, 7, 7),
-            (b"{1:2}", 1, 2, 1),
-            (b"[1", 1, 3, 2),
-        ];
-        for (state, line, column, offset) in cases {
-            let error = validate_json(state).unwrap_err();
-            let shown = String::from_utf8_lossy(state);
-            assert_eq!(
-                (error.line, error.column, error.offset),
-                (line, column, offset),
-                "{shown:?}: {error}"
-            );
-            assert!(!error.reason.is_empty() && !error.reason.contains(" column "), "{error}");
-        }
-    }
-
-    #[test]
-    fn foreign_encodings_are_refused() {
-        let error = validate_json(b"[\"a\",\n\"\xc3\xa9\xff\"]").unwrap_err();
-        assert_eq!((error.line, error.column, error.offset), (2, 3, 9));
-        assert!(error.reason.contains("UTF-8"));
-        // An encoded surrogate, an overlong form, and text that ends inside a character.
-        for state in [b"\"\xed\xa0\x80\"".as_slice(), b"\"\xc0\xaf\"", b"\"\xe2\x82"] {
-            assert_eq!(validate_json(state).unwrap_err().offset, 1);
-        }
-        assert!(validate_json(b"\xef\xbb\xbf1").unwrap_err().reason.contains("byte order mark"));
-        assert!(validate_json(b"\xff\xfe1\0").is_err());
-    }
-
-    #[test]
-    fn nesting_takes_no_stack() {
-        let deep = std::thread::Builder::new().stack_size(128 * 1024).spawn(|| {
-            let depth = 300_000;
-            let open = "[".repeat(depth);
-            assert!(validate_json(open.as_bytes()).is_err());
-            assert_eq!(validate_json(format!("{open}{}", "]".repeat(depth)).as_bytes()), Ok(()));
-            let open = "{\"a\":[".repeat(depth);
-            assert!(validate_json(open.as_bytes()).is_err());
-            assert_eq!(validate_json(format!("{open}{}", "]}".repeat(depth)).as_bytes()), Ok(()));
-        });
-        deep.unwrap().join().unwrap();
-    }
-
-    /// The suite is not part of this repository; the inline cases above hold without it.
-    #[test]
-    fn the_json_test_suite_agrees() {
-        let suite = "awkward/JSONTestSuite/test_parsing";
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let places = ["../shared/data", "../../shared/data"].map(|place| workspace.join(place));
-        let given = std::env::var_os("PERSIST_TEST_DATA").map(PathBuf::from);
-        let found = given.into_iter().chain(places).find_map(|data| std::fs::read_dir(data.join(suite)).ok());
-        let Some(files) = found else {
-            println!("skipped: no {suite}; PERSIST_TEST_DATA may name the directory that holds it");
-            return;
-        };
-        let mut counts = [0, 0];
-        for file in files {
-            let path = file.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let result = validate_json(&std::fs::read(&path).unwrap());
-            // The remaining files, named i_, are left to the implementation.
-            if name.starts_with("y_") {
-                assert_eq!(result, Ok(()), "{name}");
-                counts[0] += 1;
-            } else if name.starts_with("n_") {
-                assert!(result.is_err(), "{name}");
-                counts[1] += 1;
-            }
-        }
-        assert!(counts[0] > 0 && counts[1] > 0);
-        println!("{} files accepted, {} refused", counts[0], counts[1]);
-    }
-}
+mod tests;

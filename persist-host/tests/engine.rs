@@ -4,6 +4,8 @@
 #[path = "engine/support.rs"]
 mod support;
 
+#[path = "engine/collection.rs"]
+mod collection;
 #[path = "engine/commit.rs"]
 mod commit;
 #[path = "engine/damage.rs"]

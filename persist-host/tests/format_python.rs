@@ -12,8 +12,8 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use persist_host::format::{
-    ContentHash, FORMAT_VERSION, Frame, Header, Identity, IndexSet, Manifest, Marker, SnapshotObject,
-    Storage, Timestamp, Transform, WriteId,
+    ContentHash, FORMAT_VERSION, Frame, Generations, Header, Identity, IndexSet, LabelChanges, Manifest,
+    Marker, SnapshotObject, Storage, Timestamp, Transform, WriteId,
 };
 use persist_host::{AgentId, SessionId, SessionRef, SnapshotIndex, key};
 
@@ -46,8 +46,16 @@ impl Store {
 
     fn delete(&self, session: &SessionRef, seq: u64, numbers: &[u64]) {
         let deleted: IndexSet = numbers.iter().copied().map(index).collect();
-        let manifest =
-            Manifest { write_id: WriteId::random(), seq, session: session.clone(), boundary: 0, deleted };
+        let manifest = Manifest {
+            write_id: WriteId::random(),
+            seq,
+            session: session.clone(),
+            boundary: 0,
+            deleted,
+            gone: IndexSet::new(),
+            generations: Generations::default(),
+            labels: LabelChanges::new(),
+        };
         self.put(&key::manifest_key(session, seq), &manifest.encode().unwrap());
     }
 
@@ -104,6 +112,7 @@ fn encode(session: &SessionRef, number: u64, state: &[u8], frame_len: usize, cod
     let storage = Storage {
         write_id: WriteId::random(),
         segment_start: index(number),
+        delta: None,
         transforms: if codec { vec![Transform::named("gzip")] } else { Vec::new() },
         frames: frames.collect(),
     };

@@ -19,7 +19,19 @@ const RULES: &[(&[&str], &[&str])] = &[
         ],
     ),
     (
-        &["format", "format.rs", "id", "id.rs", "key", "key.rs", "validate.rs"],
+        &[
+            "format",
+            "format.rs",
+            "id",
+            "id.rs",
+            "key",
+            "key.rs",
+            "validate.rs",
+            "difference",
+            "difference.rs",
+            "retention",
+            "retention.rs",
+        ],
         &[
             "crate::engine",
             "crate::plugins",

@@ -114,6 +114,8 @@ impl WireCapabilities {
     pub const DURABLE: u64 = 1 << 1;
     pub const CONSISTENT_LIST: u64 = 1 << 2;
     pub const ORDERED_RECURSIVE_LIST: u64 = 1 << 3;
+    /// [`Capabilities::keeps_versions`](crate::Capabilities::keeps_versions), since protocol 1 of release 0.2.0.
+    pub const KEEPS_VERSIONS: u64 = 1 << 4;
 }
 
 pub type WireResult<T> = RResult<T, WireError>;

@@ -138,6 +138,10 @@ pub trait CompressionAdapter: Send + Sync + Sized + 'static {
 
     /// Compresses `input` as a continuation of `prefix`, which the reader will have at hand.
     ///
+    /// An empty prefix is allowed, and so is one longer than the method looks back: it uses what it can of the end.
+    /// [`decompress`](CompressionAdapter::decompress) need not read the stream, but the promise to later versions and
+    /// other options holds for [`decompress_with_prefix`](CompressionAdapter::decompress_with_prefix) as well.
+    ///
     /// # Errors
     /// [`ErrorCode::UNSUPPORTED`] unless implemented.
     fn compress_with_prefix(&self, prefix: &[u8], input: &[u8]) -> Result<Vec<u8>> {
@@ -145,10 +149,16 @@ pub trait CompressionAdapter: Send + Sync + Sized + 'static {
         Err(unsupported("compress_with_prefix"))
     }
 
-    /// Reverses [`compress_with_prefix`](CompressionAdapter::compress_with_prefix) with the same prefix.
+    /// Reverses [`compress_with_prefix`](CompressionAdapter::compress_with_prefix) with the same prefix, within the same
+    /// bound as [`decompress`](CompressionAdapter::decompress).
+    ///
+    /// The method may lack a checksum: a damaged stream, or one written with another prefix, may unfold to other bytes
+    /// instead of failing. The caller compares the output with a hash of its own.
     ///
     /// # Errors
-    /// [`ErrorCode::UNSUPPORTED`] unless implemented, otherwise as [`decompress`](CompressionAdapter::decompress).
+    /// [`ErrorCode::UNSUPPORTED`] unless implemented; [`ErrorCode::LIMIT_EXCEEDED`] when the output would be longer than
+    /// `max_output`; [`ErrorCode::CORRUPT`] when the stream is truncated, followed by other bytes, or found to be
+    /// damaged.
     fn decompress_with_prefix(&self, prefix: &[u8], input: &[u8], max_output: u64) -> Result<Vec<u8>> {
         let _ = (prefix, input, max_output);
         Err(unsupported("decompress_with_prefix"))

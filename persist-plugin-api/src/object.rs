@@ -136,6 +136,9 @@ pub struct Capabilities {
     pub consistent_list: bool,
     /// A listing that is *not* by directory comes in byte order of the whole keys, too.
     pub ordered_recursive_list: bool,
+    /// What is deleted or replaced stays in the storage, for example as an old version of the object, so that nothing
+    /// is ever erased by the host alone; also where the adapter cannot find out.
+    pub keeps_versions: bool,
     /// The largest object in bytes, if there is a bound.
     pub max_object_size: Option<u64>,
 }
@@ -158,6 +161,13 @@ impl Capabilities {
     #[must_use]
     pub fn durable(mut self, yes: bool) -> Self {
         self.durable = yes;
+        self
+    }
+
+    /// Says that what is deleted or replaced stays in the storage, or that it does not.
+    #[must_use]
+    pub fn keeps_versions(mut self, yes: bool) -> Self {
+        self.keeps_versions = yes;
         self
     }
 

@@ -18,6 +18,8 @@ pub(crate) enum Error {
     Step { step: &'static str, source: Box<Error> },
     #[error("cannot {attempt}")]
     Io { attempt: String, source: io::Error },
+    #[error("`{line}` printed something else than its figures")]
+    Figures { line: String, source: serde_json::Error },
     #[error("the test server does not start")]
     Server(#[from] ServerError),
 }

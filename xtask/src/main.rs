@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod bench_save;
+mod bench_sessions;
 mod demo;
 mod error;
 mod plugins;
@@ -24,6 +25,10 @@ Commands:
                       With --full also the tests that are marked as ignored for their length
   plugins [DIR]       Build the persist command and its plugins; with DIR, put the plugins there as well
   bench-save [FILE]   Compare `persist save`, built for release, with `gzip -6`: on FILE, or on a state of 50 MB
+  bench-sessions [--steps N] [--sessions DIR] [--json]
+                      Replay recorded sessions with `persist bench`, built for release: the first N states of each,
+                      200 unless said otherwise, from DIR/sessions and DIR/states/openhands-steps, where DIR is
+                      ../shared/data unless said otherwise
   servers             Install the servers that tests talk to, which `test` does by itself
   help                Print this text
 ";
@@ -56,6 +61,7 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         (Some("plugins"), [directory]) if !is_option(directory) => plugins::run(Some(directory.as_ref())),
         (Some("bench-save"), []) => bench_save::run(None),
         (Some("bench-save"), [file]) if !is_option(file) => bench_save::run(Some(file.as_ref())),
+        (Some("bench-sessions"), rest) => bench_sessions::run(rest),
         (Some("servers"), []) => servers::install().map(drop),
         (Some("help" | "--help" | "-h"), []) => {
             print!("{USAGE}");
@@ -84,6 +90,9 @@ mod tests {
             &["test", "--ful"],
             &["test", "--full", "x"],
             &["plugins", "--dir"],
+            &["bench-sessions", "--steps", "0"],
+            &["bench-sessions", "--sessions"],
+            &["bench-sessions", "x"],
             &["help", "x"],
         ] {
             let outcome = run(arguments.iter().map(OsString::from).collect());

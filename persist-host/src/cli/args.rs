@@ -1,5 +1,8 @@
 //! The arguments, as the command line gives them. They are only parsed here; nothing is looked up.
 
+mod bench;
+mod prune;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
@@ -7,6 +10,8 @@ use clap_complete::Shell;
 use persist_host::{Expect, RefPattern, SessionRef, SnapshotIndex, SnapshotName, SnapshotRef, WriteId};
 
 use super::help;
+pub(crate) use bench::{BenchArgs, Synthetic};
+pub(crate) use prune::PruneArgs;
 
 /// Snapshots and restore for AI agents
 ///
@@ -75,10 +80,20 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Show what is known of one snapshot
     Show(ShowArgs),
+    /// Show what changed between two snapshots
+    Diff(DiffArgs),
     /// Read stored snapshots and check every byte
     Verify(VerifyArgs),
     /// Delete snapshots for good
     Delete(DeleteArgs),
+    /// Delete the snapshots that no rule keeps
+    ///
+    /// Without --yes it only shows which snapshots it would keep, why, and which it would delete. A snapshot that any
+    /// rule keeps is kept, and so is the newest of a session. Rules that count back in time begin at the session's
+    /// newest timestamp. Without a --keep flag, the rules that the config has for the store count.
+    Prune(PruneArgs),
+    /// Measure a store: replay states into a scratch session of it
+    Bench(BenchArgs),
     /// Look at plugins
     #[command(subcommand, arg_required_else_help = true)]
     Plugins(PluginsCommand),
@@ -150,10 +165,23 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The snapshot to compare from, written AGENT/SESSION@INDEX, or AGENT/SESSION for the newest
+    #[arg(value_name = "REF")]
+    pub(crate) old: SnapshotRef,
+    /// The snapshot to compare to, of the same session or another
+    #[arg(value_name = "REF")]
+    pub(crate) new: SnapshotRef,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// Only this agent, session or snapshot; everything if absent
     #[arg(value_name = "AGENT[/SESSION[@INDEX]]")]
     pub(crate) pattern: Option<RefPattern>,
+    /// Restore every snapshot too, instead of checking the digests of stored objects alone
+    #[arg(long)]
+    pub(crate) read_data: bool,
 }
 
 #[derive(Debug, Args)]
@@ -313,8 +341,21 @@ mod tests {
             "persist restore a/b@x",
             "persist list a/b@1",
             "persist show a",
+            "persist diff a/b",
+            "persist diff a/b@1 a",
             "persist verify a@1",
             "persist delete",
+            "persist prune --keep-last 1",
+            "persist prune a --all --keep-last 1",
+            "persist prune a/b@1 --keep-last 1",
+            "persist prune a --keep-last 0",
+            "persist prune a --keep-within 30",
+            "persist prune a --keep-label =x",
+            "persist prune a --keep-last 1 --timezone Mars",
+            "persist bench",
+            "persist bench states --generate 2,1k,10",
+            "persist bench --generate 2,1k",
+            "persist bench states --steps 0",
             "persist completions shell",
             "persist plugins check",
             "persist list --log-level loud",

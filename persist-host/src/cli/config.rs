@@ -56,11 +56,15 @@ fn effective(config: &Config) -> Value {
                 || json!({ "adapter": "none" }),
                 |adapter| section(config, name, AdapterSection::Compression, adapter),
             );
-            let store = json!({
+            let rules = &store.retention;
+            let mut store = json!({
                 "storage": section(config, name, AdapterSection::Storage, &store.storage),
                 "compression": compression,
                 "single_writer": store.single_writer,
             });
+            if !rules.is_empty() {
+                store["retention"] = json!(rules);
+            }
             (name.clone(), store)
         })
         .collect();

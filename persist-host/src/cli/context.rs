@@ -5,7 +5,9 @@ use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 use persist_host::config::{self, ConfigSources};
-use persist_host::{Config, Plugins, Result, SearchPath, Store, StoreUse, env, open_store};
+use persist_host::{
+    Config, Plugins, Result, SearchPath, Store, StoreOptions, StoreUse, env, open_store, open_store_options,
+};
 
 use super::args::GlobalArgs;
 use super::output::Output;
@@ -49,6 +51,13 @@ impl Context {
         let config = self.config()?;
         let plugins = Arc::new(Plugins::discover(&self.search_path(config)));
         open_store(config, self.store_name().as_deref(), &plugins, StoreUse::Keep).await
+    }
+
+    /// What the store that the user means is made of, opened for trying things out.
+    pub(crate) async fn store_options(&self) -> Result<StoreOptions> {
+        let config = self.config()?;
+        let plugins = Arc::new(Plugins::discover(&self.search_path(config)));
+        open_store_options(config, self.store_name().as_deref(), &plugins, StoreUse::Try).await
     }
 
     /// Where plugins are looked for under a config.

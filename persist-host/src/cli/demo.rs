@@ -8,9 +8,10 @@ use std::sync::Arc;
 use futures_util::TryStreamExt as _;
 use persist_host::config::{AdapterConfig, StoreConfig};
 use persist_host::key::snapshot_key;
+use persist_host::retention::KeepRules;
 use persist_host::{
-    AgentId, Config, ContentHash, Error, ErrorKind, InvalidId, Plugins, RefPattern, Result, SaveRequest,
-    SessionId, SessionRef, SnapshotIndex, SnapshotRef, Store, StoreUse, VerifyRow, open_store,
+    AgentId, Config, ContentHash, Depth, Error, ErrorKind, InvalidId, Plugins, RefPattern, Result,
+    SaveRequest, SessionId, SessionRef, SnapshotIndex, SnapshotRef, Store, StoreUse, VerifyRow, open_store,
 };
 use serde_json::{Map, json};
 
@@ -59,6 +60,7 @@ async fn open(root: &Path, context: &Context) -> Result<Store> {
             storage: AdapterConfig { adapter: "local".to_owned(), options },
             compression: Some(AdapterConfig { adapter: "gzip".to_owned(), options: Map::new() }),
             single_writer: false,
+            retention: KeepRules::default(),
         },
     );
     let plugins = Arc::new(Plugins::discover(&context.search_path_without_config()));
@@ -190,7 +192,7 @@ impl Demo {
 
     async fn verify_all(&self) -> Result<(Tally, Vec<VerifyRow>)> {
         let pattern = self.pattern(None);
-        let mut rows = pin!(self.store.verify(&pattern));
+        let mut rows = pin!(self.store.verify(&pattern, Depth::Data));
         let (mut tally, mut damaged) = (Tally::default(), Vec::new());
         while let Some(row) = rows.try_next().await? {
             tally.add(&row);

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
-use persist_host::{AgentId, ErrorKind, SessionId, SnapshotIndex, VerifyRow};
+use persist_host::{AgentId, Depth, ErrorKind, SessionId, SnapshotIndex, VerifyRow};
 use serde::Serialize;
 
 use super::args::VerifyArgs;
@@ -17,8 +17,9 @@ pub(crate) async fn run(args: VerifyArgs, context: &Context) -> Outcome {
     let output = context.output();
     let pattern = args.pattern.unwrap_or_default();
     let store = context.store().await?;
+    let depth = if args.read_data { Depth::Data } else { Depth::Objects };
     let progress = Progress::counting(output, "verifying");
-    let mut rows = pin!(store.verify(&pattern));
+    let mut rows = pin!(store.verify(&pattern, depth));
     let mut tally = Tally::default();
     while let Some(row) = rows.try_next().await? {
         tally.add(&row);

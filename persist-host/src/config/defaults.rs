@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::model::{AdapterConfig, Config, StoreConfig};
 use super::source::ConfigSources;
+use crate::retention::KeepRules;
 use crate::{Error, ErrorKind, Result};
 
 /// The compression of a store whose config names none.
@@ -30,6 +31,7 @@ pub(super) fn config(sources: &ConfigSources) -> Result<Config> {
         storage: AdapterConfig { adapter: "local".to_owned(), options },
         compression: Some(compression()),
         single_writer: false,
+        retention: KeepRules::default(),
     };
     Ok(Config::of_one_store(STORE, store))
 }

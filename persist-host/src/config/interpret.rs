@@ -1,5 +1,7 @@
 //! From a document to a checked [`Config`].
 
+mod retention;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,7 @@ use super::error::{bad_value, missing_key, unknown_key};
 use super::model::{AdapterConfig, Config, PluginsConfig, StoreConfig};
 use super::source::ConfigSource;
 use crate::Result;
+use crate::retention::KeepRules;
 
 /// The adapter name that switches compression off.
 const NO_COMPRESSION: &str = "none";
@@ -64,7 +67,7 @@ fn stores(table: &Table<'_>) -> Result<BTreeMap<String, StoreConfig>> {
 }
 
 fn store(table: &Table<'_>) -> Result<StoreConfig> {
-    table.allow(&["compression", "single_writer", "storage"])?;
+    table.allow(&["compression", "retention", "single_writer", "storage"])?;
     let storage = table.table("storage")?.ok_or_else(|| {
         missing_key(
             table.document,
@@ -86,7 +89,11 @@ fn store(table: &Table<'_>) -> Result<StoreConfig> {
         }
     };
     let single_writer = table.boolean("single_writer")?.unwrap_or(false);
-    Ok(StoreConfig { storage: adapter(&storage)?, compression, single_writer })
+    let retention = match table.table("retention")? {
+        Some(table) => retention::rules(&table)?,
+        None => KeepRules::default(),
+    };
+    Ok(StoreConfig { storage: adapter(&storage)?, compression, single_writer, retention })
 }
 
 fn adapter(table: &Table<'_>) -> Result<AdapterConfig> {

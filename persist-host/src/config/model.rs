@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::document::child;
 use super::source::ConfigSource;
+use crate::retention::KeepRules;
 use crate::{Error, ErrorKind, Result};
 
 /// A checked config.
@@ -34,6 +35,8 @@ pub struct StoreConfig {
     pub compression: Option<AdapterConfig>,
     /// Whether the user vouches that one process writes at a time, as storage without atomic creation needs.
     pub single_writer: bool,
+    /// Which snapshots of a session to keep when nothing else says so; empty if the config says nothing.
+    pub retention: KeepRules,
 }
 
 /// An adapter and its options, which only its plugin can check.

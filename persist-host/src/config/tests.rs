@@ -70,6 +70,46 @@ fn a_config_is_read_whole() {
 }
 
 #[test]
+fn keep_rules_are_read_whole() {
+    let text = r#"
+        [stores.a]
+        storage.adapter = "x"
+        [stores.a.retention]
+        keep_last = 1
+        keep_within = "1y2d"
+        keep_hourly = 2
+        keep_daily = 3
+        keep_weekly = 4
+        keep_monthly = 5
+        keep_yearly = 6
+        keep_labels = ["pinned", "kind=release"]
+        keep_named = true
+        timezone = "Europe/Berlin"
+
+        [stores.b]
+        storage.adapter = "x"
+    "#;
+    let config = toml(text).unwrap();
+    let (_, store) = config.store(Some("a")).unwrap();
+    let expected = serde_json::json!({
+        "keep_last": 1, "keep_within": "1y2d", "keep_hourly": 2, "keep_daily": 3, "keep_weekly": 4,
+        "keep_monthly": 5, "keep_yearly": 6, "keep_labels": ["pinned", "kind=release"], "keep_named": true,
+        "timezone": "Europe/Berlin",
+    });
+    assert_eq!(serde_json::to_value(&store.retention).unwrap(), expected);
+    let (_, store) = config.store(Some("b")).unwrap();
+    assert!(store.retention.is_empty());
+}
+
+#[test]
+fn a_rule_that_cannot_be_read_says_why() {
+    let text = "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_within = \"30\"";
+    let error = refusal(toml(text));
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with("\"30\" is not a period: a number has no unit"), "{cause}");
+}
+
+#[test]
 fn json_says_the_same() {
     let text = r#"{
         "stores": {
@@ -106,7 +146,7 @@ fn mistakes_name_file_line_and_key() {
         ("\nstore = 1", "etc/p.toml:2: unknown key `store`; allowed here: default, plugins, stores"),
         (
             "[stores.\"a b\"]\nstorge = {}",
-            "etc/p.toml:2: unknown key `stores.\"a b\".storge`; allowed here: compression, single_writer, storage",
+            "etc/p.toml:2: unknown key `stores.\"a b\".storge`; allowed here: compression, retention, single_writer, storage",
         ),
         ("[plugins]\n\npaths = []", "etc/p.toml:3: unknown key `plugins.paths`; allowed here: path"),
         (
@@ -146,6 +186,52 @@ fn mistakes_name_file_line_and_key() {
         (
             "default = \"${1}\"",
             "etc/p.toml:1: `default` has a ${ without a variable's name and }; write ${NAME}, or $${ for the characters ${",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nretention = { timezone = \"UTC\" }",
+            "etc/p.toml:3: `stores.a.retention` holds no rule; expected at least one, such as keep_last = 10",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\n[stores.a.retention]\nkeep_forever = true",
+            "etc/p.toml:4: unknown key `stores.a.retention.keep_forever`; allowed here: keep_daily, keep_hourly, \
+             keep_labels, keep_last, keep_monthly, keep_named, keep_weekly, keep_within, keep_yearly, timezone",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_last = 0",
+            "etc/p.toml:3: `stores.a.retention.keep_last` is 0; expected a whole number from 1",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_daily = 1.5",
+            "etc/p.toml:3: `stores.a.retention.keep_daily` is 1.5; expected a whole number from 1",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_daily = \"7\"",
+            "etc/p.toml:3: `stores.a.retention.keep_daily` is a string; expected a whole number from 1",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_within = \"30\"",
+            "etc/p.toml:3: `stores.a.retention.keep_within` is \"30\", which cannot be used",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_within = 30",
+            "etc/p.toml:3: `stores.a.retention.keep_within` is a number; expected a string",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\n[stores.a.retention]\nkeep_last = 1\ntimezone = \"Mars\"",
+            "etc/p.toml:5: `stores.a.retention.timezone` is \"Mars\", which cannot be used",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_labels = \"pin\"",
+            "etc/p.toml:3: `stores.a.retention.keep_labels` is a string; expected a list of labels such as \
+             [\"pinned\", \"kind=release\"]",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_labels = [\"pin\", \"=x\"]",
+            "etc/p.toml:3: `stores.a.retention.keep_labels[1]` is \"=x\", which cannot be used",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_labels = [3]",
+            "etc/p.toml:3: `stores.a.retention.keep_labels[0]` is a number; expected a label as a string",
         ),
         ("default = \"x", "etc/p.toml:1: the config is not valid TOML"),
         ("a = 1\nb = inf", "etc/p.toml:2: the config is not valid TOML"),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Store;
 use super::errors::{no_session, no_snapshot};
 use super::head::View;
-use super::manifest::{Decided, Decisions};
+use super::manifest::Decided;
 use crate::{DeleteTarget, Deleted, Result, SessionRef, SnapshotIndex};
 
 impl Store {
@@ -26,13 +26,13 @@ impl Store {
             if deleted.deleted.is_empty() {
                 return Ok(deleted);
             }
-            let mut next = Decisions { seq: view.decisions.seq + 1, ..view.decisions };
+            let mut next = view.decisions.successor();
             for index in &deleted.deleted {
                 next.deleted.insert(*index);
             }
             match self.decide(session, &next).await? {
                 Decided::Yes => {
-                    self.remember(session, View { decisions: next, head: view.head, head_identity: None });
+                    self.remember(session, View::new(next, view.head));
                     return Ok(deleted);
                 }
                 Decided::Lost => tracing::debug!(%session, "another decision came first"),

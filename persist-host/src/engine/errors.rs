@@ -55,6 +55,12 @@ pub(super) fn deleted(session: &SessionRef, index: SnapshotIndex) -> Error {
     Error::new(ErrorKind::NotFound, "snapshot_deleted", format!("the snapshot {session}@{index} was deleted"))
 }
 
+/// An index that a seal took, so that it never was a snapshot.
+pub(super) fn no_snapshot_here(session: &SessionRef, index: SnapshotIndex) -> Error {
+    let message = format!("there is no snapshot {session}@{index}: a collection used this index up");
+    Error::new(ErrorKind::NotFound, "snapshot_not_found", message)
+}
+
 /// A session without any snapshot, or with none left.
 pub(super) fn no_session(session: &SessionRef) -> Error {
     Error::new(ErrorKind::NotFound, "session_not_found", format!("the session {session} has no snapshots"))

@@ -3,7 +3,9 @@
 use persist_plugin_api as plugin;
 
 use super::Store;
+use super::errors::unreadable;
 use super::manifest::Decisions;
+use crate::format::{FormatError, Header, Record};
 use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, key};
 
 /// What a process knows of a session.
@@ -13,8 +15,36 @@ pub(super) struct View {
     pub(super) decisions: Decisions,
     /// The highest occupied index.
     pub(super) head: Option<SnapshotIndex>,
-    /// The digest of the head's identity, where it is known.
-    pub(super) head_identity: Option<[u8; 32]>,
+    /// What the head's record says, where it is known.
+    pub(super) head_record: Option<HeadRecord>,
+    /// The newest live snapshot, once [`Store::know_head`] has looked.
+    pub(super) newest: Option<SnapshotIndex>,
+    /// Whether it has.
+    known: bool,
+}
+
+/// What a save needs to know of the record before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeadRecord {
+    /// The digest of its identity.
+    pub(super) identity_digest: [u8; 32],
+    /// Where its segment starts; `None` when that segment is closed, so that a delta may not refer to it.
+    pub(super) segment_start: Option<SnapshotIndex>,
+}
+
+impl HeadRecord {
+    /// # Errors
+    /// As [`Record::identity_digest`].
+    pub(super) fn of(record: &Record) -> Result<Self, FormatError> {
+        Ok(match record {
+            Record::Snapshot(header) => Self::of_snapshot(header),
+            Record::Mark(mark) => Self { identity_digest: mark.identity_digest()?, segment_start: None },
+        })
+    }
+
+    pub(super) fn of_snapshot(header: &Header) -> Self {
+        Self { identity_digest: header.identity_digest(), segment_start: Some(header.storage.segment_start) }
+    }
 }
 
 impl View {
@@ -30,19 +60,18 @@ impl View {
         })
     }
 
-    /// The newest snapshot that was not deleted.
-    pub(super) fn newest(&self) -> Option<SnapshotIndex> {
-        let mut index = self.head;
-        while let Some(candidate) = index {
-            if candidate.get() < self.decisions.boundary {
-                return None;
-            }
-            if self.decisions.is_live(candidate) {
-                return Some(candidate);
-            }
-            index = candidate.previous();
-        }
-        None
+    /// A view whose head's record has not been looked at.
+    pub(super) fn new(decisions: Decisions, head: Option<SnapshotIndex>) -> Self {
+        Self { decisions, head, ..Self::default() }
+    }
+
+    /// What this process knows after it saved a snapshot.
+    pub(super) fn after_save(decisions: Decisions, header: &Header) -> Self {
+        let index = header.identity.snapshot_index;
+        // A deletion may have come between the save and its confirmation.
+        let known = decisions.is_live(index);
+        let head_record = Some(HeadRecord::of_snapshot(header));
+        Self { decisions, head: Some(index), head_record, newest: Some(index), known }
     }
 }
 
@@ -58,7 +87,7 @@ impl Store {
             // The boundary may have passed the result meanwhile; then what was probed says nothing.
             let confirmed = self.read_decisions(session, Some(decisions)).await?;
             if head.is_none_or(|head| head.get() + 1 >= confirmed.boundary) {
-                return Ok(View { decisions: confirmed, head, head_identity: None });
+                return Ok(View::new(confirmed, head));
             }
             decisions = confirmed;
             hint = None;
@@ -102,6 +131,50 @@ impl Store {
     ) -> Result<View> {
         let head = self.probe_upwards(session, Some(occupied.get()), view.decisions.boundary).await?;
         let decisions = self.read_decisions(session, Some(view.decisions)).await?;
-        Ok(View { decisions, head, head_identity: None })
+        Ok(View::new(decisions, head))
+    }
+
+    /// Looks at the newest records, as far down as to the newest live snapshot; seals are none.
+    pub(super) async fn know_head(&self, session: &SessionRef, view: &mut View) -> Result<()> {
+        if view.known {
+            return Ok(());
+        }
+        let mut candidate = view.head;
+        while let Some(index) = candidate.filter(|index| index.get() >= view.decisions.boundary) {
+            let live = view.decisions.is_live(index);
+            let is_head = view.head == Some(index);
+            let mut snapshot = true;
+            // A rewritten snapshot is one, and needs no look unless the next record is to follow it.
+            if is_head || (live && view.decisions.place(index).is_none()) {
+                let record = self.newest_record(session, index).await?;
+                snapshot = record.is_none_or(|record| record.segment_start.is_some());
+                if is_head {
+                    view.head_record = record;
+                }
+            }
+            if live && snapshot {
+                view.newest = Some(index);
+                break;
+            }
+            candidate = index.previous();
+        }
+        view.known = true;
+        Ok(())
+    }
+
+    /// What a record near the head says; `None` when it is damaged, which must not keep an agent from saving on:
+    /// `verify` reports it.
+    async fn newest_record(&self, session: &SessionRef, index: SnapshotIndex) -> Result<Option<HeadRecord>> {
+        let key = key::snapshot_key(session, index);
+        let located = match self.read_record(session, index, &key).await {
+            Ok(located) => located,
+            Err(error) if error.kind() == ErrorKind::Integrity => {
+                tracing::warn!(%session, %index, "the record is damaged; the chain starts anew after it");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let record = located.map(|located| HeadRecord::of(&located.record)).transpose();
+        record.map_err(|error| unreadable(&format_args!("the record {session}@{index}"), &key, error))
     }
 }

@@ -1,13 +1,19 @@
 //! Listing: which sessions there are, and the metadata of their snapshots, read from headers alone.
 
+use std::future::ready;
+
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use persist_plugin_api::ListRequest;
 
 use super::Store;
 use super::errors::{missing, unreadable};
+use super::fetch::Reading;
+use super::manifest::Decisions;
 use crate::format::FormatError;
 use crate::key::DecodedSegment;
-use crate::{AgentId, Error, RefPattern, Result, SessionId, SessionRef, SnapshotIndex, SnapshotInfo, key};
+use crate::{
+    AgentId, Error, ErrorKind, RefPattern, Result, SessionId, SessionRef, SnapshotIndex, SnapshotInfo, key,
+};
 
 /// How many headers of a session are read at once.
 const HEADERS_AT_ONCE: usize = 16;
@@ -90,8 +96,8 @@ impl Store {
         };
         let record = format!("{prefix}{first:010}");
         let located =
-            self.read_any_header(&what, &record).await?.ok_or_else(|| stray("its first record vanished"))?;
-        let found = located.header.session();
+            self.read_any_record(&what, &record).await?.ok_or_else(|| stray("its first record vanished"))?;
+        let found = located.record.session();
         if key::snapshot_prefix(&found) == prefix {
             Ok(found)
         } else {
@@ -105,21 +111,31 @@ impl Store {
         only: Option<SnapshotIndex>,
     ) -> impl Stream<Item = Result<SnapshotInfo>> + Send + '_ {
         stream::once(async move {
-            let indices = self.live_indices(&session, only).await?;
+            let (indices, decisions) = self.live_indices(&session, only).await?;
             let rows = stream::iter(indices).map(move |index| {
-                let session = session.clone();
-                async move { self.list_row(&session, index).await }
+                let (session, decisions) = (session.clone(), decisions.clone());
+                async move { self.list_row(&session, index, decisions).await }
             });
-            Ok::<_, Error>(rows.buffered(HEADERS_AT_ONCE))
+            Ok::<_, Error>(rows.buffered(HEADERS_AT_ONCE).filter_map(|row| ready(row.transpose())))
         })
         .try_flatten()
     }
 
-    async fn list_row(&self, session: &SessionRef, index: SnapshotIndex) -> Result<SnapshotInfo> {
-        let key = key::snapshot_key(session, index);
-        let located =
-            self.read_header(session, index, &key).await?.ok_or_else(|| missing(session, index, &key))?;
-        Ok(SnapshotInfo::new(&located.header, located.stored_bytes, &self.options().storage_name))
+    /// One row; `None` for a seal, and for a snapshot that was deleted meanwhile.
+    async fn list_row(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+        decisions: Decisions,
+    ) -> Result<Option<SnapshotInfo>> {
+        let found = self.read_record(session, index, &key::snapshot_key(session, index)).await;
+        match self.judge(session, index, found, decisions).await {
+            Ok(Reading::Found(info)) => Ok(Some(info)),
+            Ok(Reading::NoSnapshot) => Ok(None),
+            Ok(Reading::Nothing) => Err(missing(session, index, &key::snapshot_key(session, index))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The indices of a session that must have a live snapshot: all up to the highest that a listing shows, gaps
@@ -128,13 +144,14 @@ impl Store {
         &self,
         session: &SessionRef,
         only: Option<SnapshotIndex>,
-    ) -> Result<Vec<SnapshotIndex>> {
+    ) -> Result<(Vec<SnapshotIndex>, Decisions)> {
         let listed = self.list_numbers(&key::snapshot_prefix(session)).await?;
-        let Some((last, _)) = listed.last() else { return Ok(Vec::new()) };
+        let Some((last, _)) = listed.last() else { return Ok(Default::default()) };
         let decisions = self.read_decisions(session, None).await?;
-        Ok((decisions.boundary..=*last)
+        let live = (decisions.boundary..=*last)
             .filter_map(|number| SnapshotIndex::new(number).ok())
             .filter(|index| only.is_none_or(|only| only == *index) && decisions.is_live(*index))
-            .collect())
+            .collect();
+        Ok((live, decisions))
     }
 }

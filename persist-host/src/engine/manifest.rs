@@ -3,8 +3,8 @@
 use super::Store;
 use super::errors::{unreadable, unreadable_manifest};
 use super::objects::Created;
-use crate::format::{IndexSet, Manifest};
-use crate::{Error, ErrorKind, Result, SessionRef, WriteId, key};
+use crate::format::{Generation, Generations, IndexSet, LabelChanges, Manifest};
+use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, WriteId, key};
 
 /// How often an ambiguous creation is read back and tried again with the same bytes.
 pub(super) const AMBIGUOUS_ATTEMPTS: u32 = 4;
@@ -15,12 +15,34 @@ pub(super) struct Decisions {
     pub(super) seq: u64,
     pub(super) boundary: u64,
     pub(super) deleted: IndexSet,
+    pub(super) gone: IndexSet,
+    pub(super) generations: Generations,
+    pub(super) labels: LabelChanges,
 }
 
 impl Decisions {
     /// Whether an index still counts: neither deleted nor collected.
-    pub(super) fn is_live(&self, index: crate::SnapshotIndex) -> bool {
+    pub(super) fn is_live(&self, index: SnapshotIndex) -> bool {
         index.get() >= self.boundary && !self.deleted.contains(index)
+    }
+
+    /// Where the snapshot's truth lies: in a generation once it was rewritten, else under its own key.
+    pub(super) fn place(&self, index: SnapshotIndex) -> Option<Generation> {
+        self.generations.of(index)
+    }
+
+    /// The decisions that follow these, the same so far.
+    pub(super) fn successor(&self) -> Self {
+        Self { seq: self.seq + 1, ..self.clone() }
+    }
+
+    /// Moves the boundary up, and forgets what lies below it.
+    pub(super) fn raise_boundary(&mut self, boundary: u64) {
+        self.boundary = boundary;
+        self.deleted.remove_below(boundary);
+        self.gone.remove_below(boundary);
+        self.generations.remove_below(boundary);
+        self.labels.retain(|index, _| index.get() >= boundary);
     }
 }
 
@@ -65,6 +87,9 @@ impl Store {
             seq,
             boundary: manifest.boundary,
             deleted: manifest.deleted,
+            gone: manifest.gone,
+            generations: manifest.generations,
+            labels: manifest.labels,
         }))
     }
 
@@ -86,6 +111,9 @@ impl Store {
             session: session.clone(),
             boundary: next.boundary,
             deleted: next.deleted.clone(),
+            gone: next.gone.clone(),
+            generations: next.generations.clone(),
+            labels: next.labels.clone(),
         };
         let what = format!("the manifest {} of the session {session}", next.seq);
         let object = manifest.encode().map_err(|error| unreadable(&what, &key, error))?;

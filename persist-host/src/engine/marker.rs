@@ -28,6 +28,16 @@ impl Store {
         marker.await.map(drop)
     }
 
+    /// For operations that may write: a store that exists must be one that this release can write to.
+    pub(super) async fn check_marker(&self) -> Result<()> {
+        if !self.shared.marker.initialized()
+            && let Some(marker) = self.load_marker().await?
+        {
+            self.shared.marker.get_or_init(|| async { marker }).await;
+        }
+        Ok(())
+    }
+
     /// For operations that write: a store that does not exist is created.
     pub(super) async fn create_marker(&self) -> Result<()> {
         let marker = self.shared.marker.get_or_try_init(|| async {

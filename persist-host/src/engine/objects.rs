@@ -5,7 +5,7 @@ use persist_plugin_api::{self as plugin, ErrorCode, ListPage, ListRequest};
 
 use super::Store;
 use super::errors::unreadable;
-use crate::format::{Header, PrefixParse};
+use crate::format::{FormatError, PrefixParse, Record};
 use crate::{Error, Result, SessionRef, SnapshotIndex, key};
 
 /// How much of an object is read to get its header in one request; nearly every header is far smaller.
@@ -25,9 +25,9 @@ pub(super) enum Created {
     Refused(plugin::Error),
 }
 
-/// A snapshot's header with the size of its object.
+/// A record, as its header tells, with the size of its object.
 pub(super) struct Located {
-    pub(super) header: Header,
+    pub(super) record: Record,
     pub(super) stored_bytes: u64,
 }
 
@@ -67,24 +67,38 @@ impl Store {
         self.storage().exists(key).await.map_err(|error| cannot_read(key, error))
     }
 
-    /// Reads and checks the header of a snapshot, without its body; `None` when there is no object.
-    pub(super) async fn read_header(
+    /// Replaces an object by another; whether it was there before does not matter.
+    pub(super) async fn overwrite(&self, key: &str, data: Bytes) -> Result<()> {
+        self.storage().save(key, data).await.map_err(|error| {
+            Error::from_adapter(format!("cannot replace the object {key:?}"), error).with_context("key", key)
+        })
+    }
+
+    /// Removes an object; one that is not there is fine.
+    pub(super) async fn remove(&self, key: &str) -> Result<()> {
+        self.storage().delete(key).await.map_err(|error| {
+            Error::from_adapter(format!("cannot remove the object {key:?}"), error).with_context("key", key)
+        })
+    }
+
+    /// Reads and checks the header of a record, without its body; `None` when there is no object.
+    pub(super) async fn read_record(
         &self,
         session: &SessionRef,
         index: SnapshotIndex,
         key: &str,
     ) -> Result<Option<Located>> {
         let what = format!("the snapshot {session}@{index}");
-        let located = self.read_any_header(&what, key).await?;
+        let located = self.read_any_record(&what, key).await?;
         if let Some(located) = &located {
-            let place = located.header.expect_identity(session, index);
+            let place = located.record.expect_place(session, index);
             place.map_err(|error| unreadable(&what, key, error))?;
         }
         Ok(located)
     }
 
-    /// As [`read_header`](Store::read_header), for an object whose ids are not known before.
-    pub(super) async fn read_any_header(&self, what: &str, key: &str) -> Result<Option<Located>> {
+    /// As [`read_record`](Store::read_record), for an object whose ids are not known before.
+    pub(super) async fn read_any_record(&self, what: &str, key: &str) -> Result<Option<Located>> {
         let mut wanted = HEADER_READ_BYTES;
         loop {
             let prefix = match self.storage().load_range(key, 0..wanted).await {
@@ -92,19 +106,16 @@ impl Store {
                 Err(error) if error.code() == ErrorCode::NOT_FOUND => return Ok(None),
                 Err(error) => return Err(cannot_read(key, error)),
             };
-            match Header::parse_prefix(&prefix).map_err(|error| unreadable(&what, key, error))? {
-                PrefixParse::Complete { header, header_end } => {
+            match Record::parse_prefix(&prefix).map_err(|error| unreadable(&what, key, error))? {
+                PrefixParse::Complete { record, header_end } => {
                     let stored_bytes =
-                        header.object_len(header_end).map_err(|error| unreadable(&what, key, error))?;
-                    return Ok(Some(Located { header: *header, stored_bytes }));
+                        record.object_len(header_end).map_err(|error| unreadable(&what, key, error))?;
+                    return Ok(Some(Located { record, stored_bytes }));
                 }
                 PrefixParse::NeedMore(needed) if needed as u64 > wanted => wanted = needed as u64,
                 // More was asked for than the object has: it ends inside its header.
                 PrefixParse::NeedMore(needed) => {
-                    let cut = crate::format::FormatError::Truncated {
-                        expected: needed as u64,
-                        found: prefix.len() as u64,
-                    };
+                    let cut = FormatError::Truncated { expected: needed as u64, found: prefix.len() as u64 };
                     return Err(unreadable(&what, key, cut));
                 }
             }

@@ -1,12 +1,11 @@
 //! Restoring and showing one snapshot.
 
-use bytes::Bytes;
-
 use super::Store;
-use super::errors::{damaged, deleted, missing, no_session, no_snapshot, unreadable};
+use super::errors::{deleted, missing, no_session, no_snapshot, no_snapshot_here};
+use super::fetch::{Fetched, Reading};
 use super::manifest::Decisions;
-use crate::codec::{self, off_thread};
-use crate::format::{FormatError, Header, SnapshotObject};
+use super::objects::Located;
+use crate::format::{Header, Record};
 use crate::{Error, ErrorKind, Restored, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef, key};
 
 impl Store {
@@ -19,16 +18,16 @@ impl Store {
     pub async fn restore(&self, reference: &SnapshotRef) -> Result<Restored> {
         self.open_marker().await?;
         let session = &reference.session;
-        let (index, known) = self.resolve(reference).await?;
-        let key = key::snapshot_key(session, index);
-        let Some(object) = self.read(&key).await? else {
-            return Err(self.explain_absence(session, index, &key).await);
+        let fetched = match reference.index {
+            Some(index) => match self.fetch(session, index, None).await? {
+                Reading::Found(fetched) => fetched,
+                Reading::NoSnapshot => return Err(no_snapshot_here(session, index)),
+                Reading::Nothing => return Err(self.explain_absence(session, index).await),
+            },
+            None => self.fetch_newest(session).await?,
         };
-        // After the object's answer: a deletion that was acknowledged before this restore began is then certainly seen.
-        self.check_live(session, index, known).await?;
-        let stored_bytes = object.len() as u64;
-        let (header, state) = self.decode_object(session, index, &key, object).await?;
-        let info = SnapshotInfo::new(&header, stored_bytes, &self.options().storage_name);
+        let (fetched, state) = self.build_state(fetched).await?;
+        let info = self.info(&fetched.header, fetched.stored_bytes, &fetched.decisions);
         Ok(Restored { info, state })
     }
 
@@ -40,86 +39,111 @@ impl Store {
     pub async fn show(&self, reference: &SnapshotRef) -> Result<SnapshotInfo> {
         self.open_marker().await?;
         let session = &reference.session;
-        let (index, known) = self.resolve(reference).await?;
-        let key = key::snapshot_key(session, index);
-        let Some(located) = self.read_header(session, index, &key).await? else {
-            return Err(self.explain_absence(session, index, &key).await);
+        let index = match reference.index {
+            Some(index) => index,
+            None => {
+                let mut view = self.read_view(session).await?;
+                self.know_head(session, &mut view).await?;
+                view.newest.ok_or_else(|| no_session(session))?
+            }
         };
-        self.check_live(session, index, known).await?;
-        Ok(SnapshotInfo::new(&located.header, located.stored_bytes, &self.options().storage_name))
-    }
-
-    /// The index that a reference means, and the decisions that were read to find out.
-    async fn resolve(&self, reference: &SnapshotRef) -> Result<(SnapshotIndex, Option<Decisions>)> {
-        if let Some(index) = reference.index {
-            return Ok((index, None));
+        match self.look_up(session, index).await? {
+            Reading::Found(info) => Ok(info),
+            Reading::NoSnapshot => Err(no_snapshot_here(session, index)),
+            Reading::Nothing => Err(self.explain_absence(session, index).await),
         }
-        let view = self.read_view(&reference.session).await?;
-        let newest = view.newest().ok_or_else(|| no_session(&reference.session))?;
-        Ok((newest, Some(view.decisions)))
     }
 
-    /// Reads the decisions to their end, from those that are known on, and refuses a snapshot that was deleted.
-    async fn check_live(
+    /// Reads the newest live snapshot.
+    async fn fetch_newest(&self, session: &SessionRef) -> Result<Box<Fetched>> {
+        let view = self.read_view(session).await?;
+        let mut candidate = view.head;
+        while let Some(index) = candidate.filter(|index| index.get() >= view.decisions.boundary) {
+            if view.decisions.is_live(index) {
+                match self.fetch(session, index, Some(view.decisions.clone())).await {
+                    Ok(Reading::Found(fetched)) => return Ok(fetched),
+                    Ok(Reading::Nothing) => {
+                        return Err(missing(session, index, &key::snapshot_key(session, index)));
+                    }
+                    // A seal, or a snapshot that was deleted just now: the one before is the newest.
+                    Ok(Reading::NoSnapshot) => {}
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            candidate = index.previous();
+        }
+        Err(no_session(session))
+    }
+
+    /// Reads the metadata of a live snapshot, wherever it lies.
+    pub(super) async fn look_up(
         &self,
         session: &SessionRef,
         index: SnapshotIndex,
-        known: Option<Decisions>,
-    ) -> Result<()> {
-        let decisions = self.read_decisions(session, known).await?;
-        if decisions.is_live(index) { Ok(()) } else { Err(deleted(session, index)) }
+    ) -> Result<Reading<SnapshotInfo>> {
+        let found = self.read_record(session, index, &key::snapshot_key(session, index)).await;
+        // After the record's answer: a deletion that was acknowledged before is then certainly seen.
+        let decisions = self.read_decisions(session, None).await?;
+        self.judge(session, index, found, decisions).await
+    }
+
+    /// Tells what a record that was read means under the decisions, and follows it to where it was rewritten.
+    pub(super) async fn judge(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+        mut found: Result<Option<Located>>,
+        mut decisions: Decisions,
+    ) -> Result<Reading<SnapshotInfo>> {
+        loop {
+            if !decisions.is_live(index) {
+                return Err(deleted(session, index));
+            }
+            let mut key = key::snapshot_key(session, index);
+            if let Some(generation) = decisions.place(index) {
+                key = key::rewritten_key(session, generation, index);
+                found = self.read_record(session, index, &key).await;
+            }
+            match found? {
+                Some(Located { record: Record::Snapshot(header), stored_bytes }) => {
+                    return Ok(Reading::Found(self.info(&header, stored_bytes, &decisions)));
+                }
+                Some(Located { record: Record::Mark(mark), .. }) if !mark.is_moved() => {
+                    return Ok(Reading::NoSnapshot);
+                }
+                None if decisions.place(index).is_none() => return Ok(Reading::Nothing),
+                _ => {}
+            }
+            // It was rewritten once more between the two requests, or it is lost.
+            let seq = decisions.seq;
+            decisions = self.read_decisions(session, Some(decisions)).await?;
+            if decisions.seq == seq {
+                return Err(missing(session, index, &key));
+            }
+            found = Ok(None);
+        }
+    }
+
+    /// What a header and the decisions tell of a snapshot.
+    pub(super) fn info(&self, header: &Header, stored_bytes: u64, decisions: &Decisions) -> SnapshotInfo {
+        let mut info = SnapshotInfo::new(header, stored_bytes, &self.options().storage_name);
+        if let Some(changes) = decisions.labels.get(&info.snapshot_index) {
+            info.change_labels(changes);
+        }
+        info
     }
 
     /// Why a snapshot's object is not there: deleted, never written, or lost.
-    async fn explain_absence(&self, session: &SessionRef, index: SnapshotIndex, key: &str) -> Error {
+    pub(super) async fn explain_absence(&self, session: &SessionRef, index: SnapshotIndex) -> Error {
         match self.read_view(session).await {
             Err(error) => error,
             Ok(view) => match view.head {
                 None => no_session(session),
                 Some(_) if !view.decisions.is_live(index) => deleted(session, index),
-                Some(head) if index <= head => missing(session, index, key),
+                Some(head) if index <= head => missing(session, index, &key::snapshot_key(session, index)),
                 Some(head) => no_snapshot(session, index, head.get()),
             },
         }
-    }
-
-    /// Checks a whole object and decodes its state.
-    pub(super) async fn decode_object(
-        &self,
-        session: &SessionRef,
-        index: SnapshotIndex,
-        key: &str,
-        object: Bytes,
-    ) -> Result<(Header, Bytes)> {
-        let what = format!("the snapshot {session}@{index}");
-        let parsed = off_thread(object.len(), move || Ok(SnapshotObject::parse(object))).await?;
-        let object = parsed.map_err(|error| unreadable(&what, key, error))?;
-        let header = object.header();
-        header.expect_identity(session, index).map_err(|error| unreadable(&what, key, error))?;
-        let codec = match &header.storage.transforms[..] {
-            [] => None,
-            [codec] => Some(self.options().codecs.codec(&codec.name)?),
-            more => {
-                let newer = FormatError::UnknownFeature {
-                    name: format!("{} transforms", more.len()),
-                    release: "newer than this one".to_owned(),
-                };
-                return Err(unreadable(&what, key, newer));
-            }
-        };
-        let frames = object.frames().map(|(frame, body)| (frame.clone(), body)).collect();
-        let state = codec::decode(frames, header.identity.content_length, codec).await;
-        let state = state.map_err(|error| match error.kind() {
-            // The object's own hash was right, so damage met here was written that way or is the codec's doing.
-            ErrorKind::Integrity => damaged(&what, key).with_source(error),
-            _ => error,
-        })?;
-        let header = object.into_header();
-        off_thread(state.len(), move || {
-            let checked = header.expect_content(&state);
-            Ok(checked.map(|()| (header, state)))
-        })
-        .await?
-        .map_err(|error| unreadable(&what, key, error))
     }
 }

@@ -65,10 +65,7 @@ impl<'d, 'b> Fields<'d, 'b> {
         name: &'static str,
         read: impl FnOnce(&mut Decoder<'b>) -> Result<T, DecodeError>,
     ) -> Result<T, FormatError> {
-        if self.left == 0 {
-            return Err(FormatError::corrupt(format!("the {} ends before the field {name}", self.what)));
-        }
-        self.left -= 1;
+        self.take(name)?;
         read(self.decoder).map_err(|error| self.bad(name, error))
     }
 
@@ -90,22 +87,39 @@ impl<'d, 'b> Fields<'d, 'b> {
         read(self.decoder).map(Some).map_err(|error| self.bad(name, error))
     }
 
+    /// Reads a field that may be null or left out, and that has fields of its own.
+    pub(super) fn nested<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Decoder<'b>) -> Result<T, FormatError>,
+    ) -> Result<Option<T>, FormatError> {
+        let mut value = None;
+        // The outer result is that of looking at the field, the inner one that of reading it.
+        self.optional(name, |decoder| {
+            value = Some(read(decoder));
+            Ok(())
+        })?;
+        value.transpose()
+    }
+
+    /// Reads a field that must be there and that has fields of its own.
+    pub(super) fn record<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Decoder<'b>) -> Result<T, FormatError>,
+    ) -> Result<T, FormatError> {
+        self.take(name)?;
+        read(self.decoder)
+    }
+
     /// Reads a field that is an array of its own, item by item.
     pub(super) fn list<T>(
         &mut self,
         name: &'static str,
-        mut item: impl FnMut(&mut Decoder<'b>) -> Result<T, FormatError>,
+        item: impl FnMut(&mut Decoder<'b>) -> Result<T, FormatError>,
     ) -> Result<Vec<T>, FormatError> {
-        if self.left == 0 {
-            return Err(FormatError::corrupt(format!("the {} ends before the field {name}", self.what)));
-        }
-        self.left -= 1;
-        // The announced length is not trusted with an allocation: every item costs input first.
-        let mut items = Vec::new();
-        for _ in 0..array_len(self.decoder, name)? {
-            items.push(item(self.decoder)?);
-        }
-        Ok(items)
+        self.take(name)?;
+        read_list(self.decoder, name, item)
     }
 
     /// Skips the fields that this release does not know.
@@ -116,9 +130,31 @@ impl<'d, 'b> Fields<'d, 'b> {
         Ok(())
     }
 
+    fn take(&mut self, name: &'static str) -> Result<(), FormatError> {
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| FormatError::corrupt(format!("the {} ends before the field {name}", self.what)))?;
+        Ok(())
+    }
+
     fn bad(&self, name: &'static str, error: DecodeError) -> FormatError {
         FormatError::corrupt_with(format!("the {} has a malformed field {name}", self.what), error)
     }
+}
+
+/// Reads an array item by item; `what` names it in errors.
+pub(super) fn read_list<'b, T>(
+    decoder: &mut Decoder<'b>,
+    what: &'static str,
+    mut item: impl FnMut(&mut Decoder<'b>) -> Result<T, FormatError>,
+) -> Result<Vec<T>, FormatError> {
+    // The announced length is not trusted with an allocation: every item costs input first.
+    let mut items = Vec::new();
+    for _ in 0..array_len(decoder, what)? {
+        items.push(item(decoder)?);
+    }
+    Ok(items)
 }
 
 /// Writes a map from text to text, in the ascending order of its keys' bytes.

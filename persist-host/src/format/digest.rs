@@ -23,6 +23,12 @@ pub struct InvalidHex {
     digits: usize,
 }
 
+impl InvalidHex {
+    pub(super) fn new(text: &str, what: &'static str, digits: usize) -> Self {
+        Self { text: text.to_owned(), what, digits }
+    }
+}
+
 impl ContentHash {
     /// Hashes a whole state.
     #[must_use]
@@ -50,11 +56,9 @@ impl FromStr for WriteId {
 
     /// Reads a UUID with or without its hyphens.
     fn from_str(text: &str) -> Result<Self, InvalidHex> {
-        uuid::Uuid::try_parse(text).map(|id| Self(id.into_bytes())).map_err(|_| InvalidHex {
-            text: text.to_owned(),
-            what: "a write id",
-            digits: 32,
-        })
+        uuid::Uuid::try_parse(text)
+            .map(|id| Self(id.into_bytes()))
+            .map_err(|_| InvalidHex::new(text, "a write id", 32))
     }
 }
 
@@ -69,11 +73,7 @@ impl FromStr for ContentHash {
 
     /// Reads 64 lower-case or upper-case hexadecimal digits.
     fn from_str(text: &str) -> Result<Self, InvalidHex> {
-        parse_hex(text).map(Self).ok_or_else(|| InvalidHex {
-            text: text.to_owned(),
-            what: "a content hash",
-            digits: 64,
-        })
+        parse_hex(text).map(Self).ok_or_else(|| InvalidHex::new(text, "a content hash", 64))
     }
 }
 

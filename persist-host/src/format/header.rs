@@ -1,26 +1,15 @@
 //! The header of a snapshot object: named features, identity and storage.
 
 use bytes::Bytes;
-use minicbor::Decoder;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::cbor::{self, Fields, Writer};
-use super::prologue::{self, Located, Magic};
+use super::features::{self, Feature};
+use super::sections::Sections;
 use super::trailer::TRAILER_LEN;
 use super::{ContentHash, FormatError, Frame, Identity, Storage, frame};
 use crate::{SessionRef, SnapshotIndex};
 
-/// A part of the format that not every release knows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Feature {
-    /// Its name.
-    pub name: String,
-    /// The release of Persist that introduced it.
-    pub release: String,
-}
-
-/// What an object says about itself.
+/// What a snapshot's object says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Features that a reader must have. Reading refuses an object that lists one it does not know.
@@ -35,20 +24,6 @@ pub struct Header {
     pub storage: Storage,
 }
 
-/// What the first bytes of an object tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PrefixParse {
-    /// The header is complete and checked.
-    Complete {
-        /// The header.
-        header: Box<Header>,
-        /// Where the body starts, in bytes from the start of the object.
-        header_end: usize,
-    },
-    /// The header is longer than what was given: at least this many bytes from the start are needed.
-    NeedMore(usize),
-}
-
 impl Header {
     /// Joins the two sections of a new snapshot.
     ///
@@ -57,25 +32,28 @@ impl Header {
     /// [`FormatError::Unencodable`] when the sections contradict each other or break a rule of the format.
     pub fn new(identity: Identity, storage: Storage) -> Result<Self, FormatError> {
         let identity_bytes = identity.encode()?.into();
-        let header = Self { required: Vec::new(), optional: Vec::new(), identity_bytes, identity, storage };
-        match header.broken_rule() {
-            Some(rule) => Err(FormatError::unencodable(rule)),
-            None => Ok(header),
-        }
+        Self::with_identity(identity, identity_bytes, storage)
     }
 
-    /// Reads the header from the first bytes of a snapshot object, however many there are.
+    /// Puts a snapshot into another stored form. `identity_bytes` are those of its header, kept byte for byte.
     ///
     /// # Errors
     ///
-    /// Any [`FormatError`] but `Truncated` and `Unencodable`.
-    pub fn parse_prefix(bytes: &[u8]) -> Result<PrefixParse, FormatError> {
-        match prologue::locate_header(Magic::Snapshot, bytes)? {
-            Located::NeedMore(needed) => Ok(PrefixParse::NeedMore(needed)),
-            Located::Header(range) => Ok(PrefixParse::Complete {
-                header_end: range.end,
-                header: Box::new(Self::decode(&bytes[range])?),
-            }),
+    /// As [`Header::new`].
+    pub fn restored_as(&self, storage: Storage) -> Result<Self, FormatError> {
+        Self::with_identity(self.identity.clone(), self.identity_bytes.clone(), storage)
+    }
+
+    fn with_identity(
+        identity: Identity,
+        identity_bytes: Bytes,
+        storage: Storage,
+    ) -> Result<Self, FormatError> {
+        let required = storage.delta.iter().map(|_| features::DELTA.to_feature()).collect();
+        let header = Self { required, optional: Vec::new(), identity_bytes, identity, storage };
+        match header.broken_rule() {
+            Some(rule) => Err(FormatError::unencodable(rule)),
+            None => Ok(header),
         }
     }
 
@@ -139,7 +117,12 @@ impl Header {
                 frame.raw_len
             )));
         }
-        let expected = frame.digest.unwrap_or_else(|| frame::shorten(self.identity.content_hash));
+        let expected = match (frame.digest, &self.storage.delta) {
+            (Some(digest), _) => digest,
+            (None, None) => frame::shorten(self.identity.content_hash),
+            // The one frame of a delta is covered by the object's own digest, and the state by its hash.
+            (None, Some(_)) => return Ok(()),
+        };
         if Frame::digest_of(raw) != expected {
             return Err(FormatError::corrupt(format!("the content of its frame {at} has another SHA-256")));
         }
@@ -172,32 +155,26 @@ impl Header {
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, FormatError> {
         let storage = self.storage.encode(self.identity.snapshot_index)?;
-        cbor::encode("header", |writer| {
-            cbor::write_fields(
-                writer,
-                &[
-                    (true, &|writer: &mut Writer| write_features(writer, &self.required)),
-                    (true, &|writer: &mut Writer| write_features(writer, &self.optional)),
-                    (true, &|writer: &mut Writer| writer.bytes(&self.identity_bytes).map(drop)),
-                    (true, &|writer: &mut Writer| writer.bytes(&storage).map(drop)),
-                ],
-            )
-        })
+        let sections = Sections {
+            required: self.required.clone(),
+            optional: self.optional.clone(),
+            identity: &self.identity_bytes,
+            storage: &storage,
+        };
+        sections.encode()
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        let mut decoder = Decoder::new(bytes);
-        let mut fields = Fields::open(&mut decoder, "header")?;
-        let required = read_required(&mut fields)?;
-        let optional = fields.list("optional features", read_feature)?;
-        let identity_bytes = fields.required("identity", Decoder::bytes)?;
-        let storage = fields.required("storage", Decoder::bytes)?;
-        fields.close()?;
-        cbor::end(&decoder, "header")?;
-        let identity = Identity::decode(identity_bytes)?;
-        let storage = Storage::decode(storage, identity.snapshot_index)?;
-        let identity_bytes = Bytes::copy_from_slice(identity_bytes);
-        let header = Self { required, optional, identity_bytes, identity, storage };
+    /// Joins the sections of a stored snapshot.
+    pub(super) fn decode(sections: &Sections<'_>) -> Result<Self, FormatError> {
+        let identity = Identity::decode(sections.identity)?;
+        let storage = Storage::decode(sections.storage, identity.snapshot_index)?;
+        let header = Self {
+            required: sections.required.clone(),
+            optional: sections.optional.clone(),
+            identity_bytes: Bytes::copy_from_slice(sections.identity),
+            identity,
+            storage,
+        };
         match header.broken_rule() {
             Some(rule) => Err(FormatError::corrupt(rule)),
             None => Ok(header),
@@ -210,44 +187,4 @@ impl Header {
             .broken_rule()
             .or_else(|| self.storage.broken_rule(identity.snapshot_index, identity.content_length))
     }
-}
-
-/// Writes a list of features.
-pub(super) fn write_features(writer: &mut Writer, features: &[Feature]) -> cbor::WriteResult {
-    writer.array(features.len() as u64)?;
-    for feature in features {
-        writer.array(2)?.str(&feature.name)?.str(&feature.release)?;
-    }
-    Ok(())
-}
-
-/// Reads the list of required features, and refuses the first one; this release knows none.
-pub(super) fn read_required(fields: &mut Fields<'_, '_>) -> Result<Vec<Feature>, FormatError> {
-    let required = fields.list("required features", read_feature)?;
-    match required.first() {
-        Some(Feature { name, release }) => {
-            Err(FormatError::UnknownFeature { name: name.clone(), release: release.clone() })
-        }
-        None => Ok(required),
-    }
-}
-
-/// Reads one feature of a list.
-pub(super) fn read_feature(decoder: &mut Decoder<'_>) -> Result<Feature, FormatError> {
-    let mut fields = Fields::open(decoder, "feature")?;
-    let name = fields.required("name", Decoder::str)?.to_owned();
-    let release = fields.required("release", Decoder::str)?.to_owned();
-    fields.close()?;
-    Ok(Feature { name, release })
-}
-
-/// The release of the first required feature in a header of any version.
-///
-/// All versions start their header with the required features, so that an older reader can say what to
-/// install.
-pub(super) fn first_release(header: &[u8]) -> Option<String> {
-    let mut decoder = Decoder::new(header);
-    let mut fields = Fields::open(&mut decoder, "header").ok()?;
-    let required = fields.list("required features", read_feature).ok()?;
-    required.into_iter().next().map(|feature| feature.release)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use minicbor::Decoder;
 
 use super::FormatError;
-use super::cbor::{Fields, WriteResult, Writer};
+use super::cbor::{self, Fields, WriteResult, Writer};
 use crate::SnapshotIndex;
 
 /// A set of snapshot indices that takes memory by its ranges, not by its members.
@@ -45,6 +45,53 @@ impl IndexSet {
         true
     }
 
+    /// Whether `length` indices from `first` on are all members.
+    #[must_use]
+    pub fn contains_range(&self, first: u64, length: u64) -> bool {
+        let Some(last) = length.checked_sub(1).and_then(|more| first.checked_add(more)) else { return false };
+        self.ranges.range(..=first).next_back().is_some_and(|(_, end)| *end >= last)
+    }
+
+    /// Removes all members below `boundary`.
+    pub fn remove_below(&mut self, boundary: u64) {
+        let kept = self.ranges.split_off(&boundary);
+        let cut = self.ranges.last_key_value().map(|(_, last)| *last).filter(|last| *last >= boundary);
+        self.ranges = kept;
+        if let Some(last) = cut {
+            self.ranges.insert(boundary, last);
+        }
+    }
+
+    /// Removes the members from `first` to `last`.
+    pub fn remove_range(&mut self, first: u64, last: u64) {
+        let above = self.ranges.split_off(&first);
+        if let Some((_, end)) = self.ranges.iter_mut().next_back()
+            && *end >= first
+        {
+            let end = std::mem::replace(end, first - 1);
+            if end > last {
+                self.ranges.insert(last + 1, end);
+            }
+        }
+        for (start, end) in above {
+            if end > last {
+                self.ranges.insert(start.max(last + 1), end);
+            }
+        }
+    }
+
+    /// The members in ascending order; there may be ten thousand million of them.
+    pub fn iter(&self) -> impl Iterator<Item = SnapshotIndex> {
+        let numbers = self.ranges.iter().flat_map(|(first, last)| *first..=*last);
+        numbers.filter_map(|number| SnapshotIndex::new(number).ok())
+    }
+
+    /// The lowest member.
+    #[must_use]
+    pub fn first(&self) -> Option<SnapshotIndex> {
+        self.iter().next()
+    }
+
     /// The number of members.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -71,9 +118,13 @@ impl IndexSet {
     }
 
     pub(super) fn read(fields: &mut Fields<'_, '_>, name: &'static str) -> Result<Self, FormatError> {
+        fields.record(name, |decoder| Self::read_from(decoder, name))
+    }
+
+    pub(super) fn read_from(decoder: &mut Decoder<'_>, name: &'static str) -> Result<Self, FormatError> {
         let mut ranges = BTreeMap::new();
         let mut free = 0;
-        for (first, length) in fields.list(name, read_range)? {
+        for (first, length) in cbor::read_list(decoder, name, read_range)? {
             let last = length.checked_sub(1).and_then(|more| first.checked_add(more));
             let Some(last) = last.filter(|last| *last <= SnapshotIndex::MAX.get() && first >= free) else {
                 return Err(FormatError::corrupt(format!(
@@ -132,12 +183,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_like_a_set(values in proptest::collection::vec(0..40_u64, 0..60)) {
+        fn behaves_like_a_set(
+            values in proptest::collection::vec(0..40_u64, 0..60),
+            gap in (0..40_u64, 0..9_u64),
+            boundary in 0..12_u64,
+        ) {
             let mut set = IndexSet::new();
             let mut model = BTreeSet::new();
             for value in values {
                 prop_assert_eq!(set.insert(index(value)), model.insert(value));
             }
+            set.remove_range(gap.0, gap.0 + gap.1);
+            model.retain(|value| !(gap.0..=gap.0 + gap.1).contains(value));
+            set.remove_below(boundary);
+            model.retain(|value| *value >= boundary);
+            prop_assert_eq!(set.iter().map(SnapshotIndex::get).collect::<BTreeSet<_>>(), model.clone());
             prop_assert_eq!(set.len(), model.len() as u64);
             prop_assert_eq!(set.is_empty(), model.is_empty());
             for value in 0..41 {

@@ -4,11 +4,12 @@ use bytes::Bytes;
 use minicbor::Decoder;
 
 use super::cbor::{self, Fields, Writer};
-use super::header::{read_feature, read_required};
+use super::features;
+use super::generation::{Generations, read_label_changes, write_label_changes};
 use super::identity::bad_field;
 use super::prologue::{self, Located, Magic, PROLOGUE_LEN};
 use super::trailer::{self, TRAILER_LEN};
-use super::{FormatError, IndexSet, WriteId};
+use super::{FormatError, IndexSet, LabelChanges, WriteId};
 use crate::{AgentId, SessionId, SessionRef, SnapshotIndex};
 
 /// The state of all decisions about a session. The manifest with the highest number is the valid one.
@@ -20,10 +21,16 @@ pub struct Manifest {
     pub seq: u64,
     /// The session.
     pub session: SessionRef,
-    /// The lowest index that may still exist; 0 in this version.
+    /// The lowest index that may still exist.
     pub boundary: u64,
-    /// All snapshots that were ever deleted.
+    /// All snapshots from the boundary on that were ever deleted.
     pub deleted: IndexSet,
+    /// Those of the deleted that are to be erased: their records are replaced by stubs.
+    pub gone: IndexSet,
+    /// The snapshots that were rewritten, and where they are.
+    pub generations: Generations,
+    /// The labels that were changed since the snapshots were saved.
+    pub labels: LabelChanges,
 }
 
 impl Manifest {
@@ -53,11 +60,18 @@ impl Manifest {
                     (true, &|writer: &mut Writer| writer.str(self.session.session.as_str()).map(drop)),
                     (true, &|writer: &mut Writer| writer.u64(self.boundary).map(drop)),
                     (true, &|writer: &mut Writer| self.deleted.write(writer)),
+                    (!self.gone.is_empty(), &|writer: &mut Writer| self.gone.write(writer)),
+                    (!self.generations.is_empty(), &|writer: &mut Writer| self.generations.write(writer)),
+                    (!self.labels.is_empty(), &|writer: &mut Writer| {
+                        write_label_changes(writer, &self.labels)
+                    }),
                 ],
             )
         })?;
         let header = cbor::encode("header", |writer| {
-            writer.array(3)?.array(0)?.array(0)?.bytes(&fields)?;
+            writer.array(3)?;
+            features::write(writer, &self.required())?;
+            writer.array(0)?.bytes(&fields)?;
             Ok(())
         })?;
         let mut object = Vec::with_capacity(PROLOGUE_LEN + header.len() + TRAILER_LEN);
@@ -102,8 +116,8 @@ impl Manifest {
     fn decode(header: &[u8]) -> Result<Self, FormatError> {
         let mut decoder = Decoder::new(header);
         let mut fields = Fields::open(&mut decoder, "header")?;
-        read_required(&mut fields)?;
-        fields.list("optional features", read_feature)?;
+        features::read_required(&mut fields)?;
+        features::read_optional(&mut fields)?;
         let manifest = fields.required("manifest", Decoder::bytes)?;
         fields.close()?;
         cbor::end(&decoder, "header")?;
@@ -118,8 +132,23 @@ impl Manifest {
         let session = SessionId::parse(session).map_err(bad_field("session_id"))?;
         let boundary = fields.required("boundary", Decoder::u64)?;
         let deleted = IndexSet::read(&mut fields, "deleted")?;
+        let gone = fields.nested("gone", |decoder| IndexSet::read_from(decoder, "gone"))?.unwrap_or_default();
+        let generations = fields.nested("generations", Generations::read)?.unwrap_or_default();
+        let labels = fields.nested("labels", read_label_changes)?.unwrap_or_default();
         fields.close()?;
         cbor::end(&decoder, "manifest")?;
-        Ok(Self { write_id, seq, session: SessionRef::new(agent, session), boundary, deleted })
+        if let Some(stray) = gone.ranges().find(|(first, length)| !deleted.contains_range(*first, *length)) {
+            return Err(FormatError::corrupt(format!("it erases {stray:?}, which it does not delete")));
+        }
+        let session = SessionRef::new(agent, session);
+        Ok(Self { write_id, seq, session, boundary, deleted, gone, generations, labels })
+    }
+
+    /// What an older release must not overlook: it would give back what moved, or drop what it does not know.
+    fn required(&self) -> Vec<features::Feature> {
+        let generations = !(self.gone.is_empty() && self.generations.is_empty());
+        let labels = !self.labels.is_empty();
+        let known = [(generations, &features::GENERATIONS), (labels, &features::LABELS)];
+        known.iter().filter(|(used, _)| *used).map(|(_, feature)| feature.to_feature()).collect()
     }
 }

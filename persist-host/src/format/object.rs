@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::prologue::{self, Magic, PROLOGUE_LEN};
 use super::trailer::{self, TRAILER_LEN};
-use super::{FormatError, Frame, Header, PrefixParse};
+use super::{FormatError, Frame, Header, Mark, PrefixParse, Record};
 
 /// A whole snapshot object whose every stored byte was checked.
 #[derive(Clone, Debug)]
@@ -48,8 +48,18 @@ impl SnapshotObject {
     /// Any [`FormatError`] but `Unencodable`. Whatever byte was changed, added or lost, the error
     /// [is damage](FormatError::is_damage).
     pub fn parse(bytes: Bytes) -> Result<Self, FormatError> {
-        let (header, header_end) = check(&bytes)?;
-        Ok(Self { header, header_end, bytes })
+        match RecordObject::parse(bytes)? {
+            RecordObject::Snapshot(object) => Ok(object),
+            RecordObject::Mark(_) => Err(FormatError::corrupt("it holds no snapshot, but a mark")),
+        }
+    }
+
+    /// The digest in the object's trailer, over all its bytes before that.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(&self.bytes[self.bytes.len() - 32..]);
+        digest
     }
 
     /// The header.
@@ -83,14 +93,41 @@ impl SnapshotObject {
     }
 }
 
-/// Checks every byte of a whole object, and the content too where no transform has to be undone for it.
+/// A whole record whose every stored byte was checked.
+#[derive(Clone, Debug)]
+pub enum RecordObject {
+    /// A snapshot.
+    Snapshot(SnapshotObject),
+    /// A record that occupies an index without holding a snapshot.
+    Mark(Mark),
+}
+
+impl RecordObject {
+    /// Checks every byte of a whole object and keeps it.
+    ///
+    /// # Errors
+    ///
+    /// As [`SnapshotObject::parse`].
+    pub fn parse(bytes: Bytes) -> Result<Self, FormatError> {
+        Ok(match check(&bytes)? {
+            (Record::Snapshot(header), header_end) => {
+                Self::Snapshot(SnapshotObject { header: *header, header_end, bytes })
+            }
+            (Record::Mark(mark), _) => Self::Mark(mark),
+        })
+    }
+}
+
+/// Checks every byte of a whole record, and the content too where no transform has to be undone for it.
 ///
 /// # Errors
 ///
 /// As [`SnapshotObject::parse`].
-pub fn verify_object(object: &[u8]) -> Result<Header, FormatError> {
-    let (header, header_end) = check(object)?;
-    if header.storage.transforms.is_empty() {
+pub fn verify_object(object: &[u8]) -> Result<Record, FormatError> {
+    let (record, header_end) = check(object)?;
+    if let Record::Snapshot(header) = &record
+        && header.storage.transforms.is_empty()
+    {
         let body = &object[header_end..object.len() - TRAILER_LEN];
         let mut rest = body;
         for (at, frame) in header.storage.frames.iter().enumerate() {
@@ -98,20 +135,22 @@ pub fn verify_object(object: &[u8]) -> Result<Header, FormatError> {
             header.expect_frame(at, raw)?;
             rest = after;
         }
-        header.expect_content(body)?;
+        if header.storage.delta.is_none() {
+            header.expect_content(body)?;
+        }
     }
-    Ok(header)
+    Ok(record)
 }
 
-fn check(object: &[u8]) -> Result<(Header, usize), FormatError> {
-    match Header::parse_prefix(object)? {
+fn check(object: &[u8]) -> Result<(Record, usize), FormatError> {
+    match Record::parse_prefix(object)? {
         PrefixParse::NeedMore(needed) => {
             Err(FormatError::Truncated { expected: needed as u64, found: object.len() as u64 })
         }
-        PrefixParse::Complete { header, header_end } => {
-            let start = header.object_len(header_end)? - TRAILER_LEN as u64;
+        PrefixParse::Complete { record, header_end } => {
+            let start = record.object_len(header_end)? - TRAILER_LEN as u64;
             trailer::check(object, start)?;
-            Ok((*header, header_end))
+            Ok((record, header_end))
         }
     }
 }

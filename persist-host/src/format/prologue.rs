@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
-use super::header::first_release;
+use super::features::first_release;
 use super::{FORMAT_VERSION, FormatError};
 
 /// The longest header that a reader accepts, in bytes.

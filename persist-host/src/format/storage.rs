@@ -6,23 +6,25 @@ use minicbor::Decoder;
 
 use super::cbor::{self, Fields, Writer};
 use super::identity::bad_field;
-use super::{FormatError, Frame, WriteId};
+use super::{Delta, FormatError, Frame, WriteId};
 use crate::SnapshotIndex;
 
-/// The number of the one kind of object in this version.
-const KIND_SNAPSHOT: u64 = 0;
+/// The number of the kind of object that holds a snapshot.
+pub(super) const KIND_SNAPSHOT: u64 = 0;
 
 /// How an object holds its snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storage {
     /// The attempt that wrote the object.
     pub write_id: WriteId,
-    /// The index at which the object's segment starts; its own index, because every snapshot is a full one.
+    /// The index at which the object's segment starts: that of the full snapshot that its deltas build on.
     pub segment_start: SnapshotIndex,
     /// What was applied to each frame, in the order of writing; empty where the state is stored as it is.
     pub transforms: Vec<Transform>,
-    /// The frames, in the order of the state.
+    /// The frames: of the state in a full snapshot, of the steps and literals in a delta.
     pub frames: Vec<Frame>,
+    /// How the state is built from those of its ancestors; `None` in a full snapshot.
+    pub delta: Option<Delta>,
 }
 
 /// One step between the state and its stored form, such as a codec.
@@ -73,12 +75,19 @@ impl Storage {
         if self.segment_start > index {
             return Some(format!("its segment starts at {}, after its index {index}", self.segment_start));
         }
-        match sum(self.frames.iter().map(|frame| frame.raw_len)) {
-            Some(total) if total == content_length => {}
-            total => {
-                let total = total.map_or_else(|| "more than 2^64".to_owned(), |total| total.to_string());
-                return Some(format!("its frames hold {total} bytes, its content has {content_length}"));
+        let total = sum(self.frames.iter().map(|frame| frame.raw_len));
+        let described = total.map_or_else(|| "more than 2^64".to_owned(), |total| total.to_string());
+        match (&self.delta, total) {
+            (None, Some(total)) if total == content_length => {}
+            (None, _) => {
+                return Some(format!("its frames hold {described} bytes, its content has {content_length}"));
             }
+            (Some(delta), Some(total)) => {
+                if let Some(rule) = delta.broken_rule(index, self.segment_start, total, content_length) {
+                    return Some(rule);
+                }
+            }
+            (Some(_), None) => return Some(format!("its frames hold {described} bytes")),
         }
         let single = self.frames.len() == 1;
         for (at, frame) in self.frames.iter().enumerate() {
@@ -116,6 +125,10 @@ impl Storage {
                     }),
                     (true, &transforms),
                     (true, &frames),
+                    (self.delta.is_some(), &|writer: &mut Writer| match &self.delta {
+                        Some(delta) => delta.write(writer, index),
+                        None => Ok(()),
+                    }),
                 ],
             )
         })
@@ -136,9 +149,10 @@ impl Storage {
         };
         let transforms = fields.list("transforms", Transform::read)?;
         let frames = fields.list("frames", Frame::read)?;
+        let delta = fields.nested("delta", |decoder| Delta::read(decoder, index))?;
         fields.close()?;
         cbor::end(&decoder, "storage section")?;
-        Ok(Self { write_id, segment_start, transforms, frames })
+        Ok(Self { write_id, segment_start, transforms, frames, delta })
     }
 }
 

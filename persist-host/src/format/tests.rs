@@ -51,6 +51,9 @@ pub(super) fn full_manifest() -> Manifest {
         session: "demo/Run 1".parse().unwrap(),
         boundary: 0,
         deleted: [0, 1, 2, 7].map(index).into_iter().collect(),
+        gone: IndexSet::new(),
+        generations: Generations::default(),
+        labels: LabelChanges::new(),
     }
 }
 
@@ -79,6 +82,7 @@ pub(super) fn full_object() -> (Header, Vec<Bytes>) {
                 digest: Some(Frame::digest_of(raw)),
             })
             .collect(),
+        delta: None,
     };
     (Header::new(identity, storage).unwrap(), frames)
 }
@@ -102,7 +106,7 @@ pub(super) fn seal(magic: &[u8; 4], header: &[u8], body: &[u8]) -> Vec<u8> {
 fn objects_round_trip() {
     let (header, frames) = full_object();
     let object = SnapshotObject::encode(&header, &frames).unwrap();
-    assert_eq!(verify_object(&object).unwrap(), header);
+    assert_eq!(verify_object(&object).unwrap().into_snapshot().unwrap(), header);
     let parsed = SnapshotObject::parse(object.clone()).unwrap();
     assert_eq!(parsed.header(), &header);
     let stored: Vec<Bytes> = parsed.frames().map(|(_, bytes)| bytes).collect();
@@ -123,14 +127,14 @@ fn objects_round_trip() {
 fn a_prefix_says_how_much_more_is_needed() {
     let (header, frames) = full_object();
     let object = SnapshotObject::encode(&header, &frames).unwrap();
-    let PrefixParse::NeedMore(42) = Header::parse_prefix(&object[..41]).unwrap() else { panic!() };
-    let PrefixParse::NeedMore(end) = Header::parse_prefix(&object[..42]).unwrap() else { panic!() };
-    assert_eq!(Header::parse_prefix(&object[..end - 1]).unwrap(), PrefixParse::NeedMore(end));
-    let PrefixParse::Complete { header: found, header_end } = Header::parse_prefix(&object[..end]).unwrap()
+    let PrefixParse::NeedMore(42) = Record::parse_prefix(&object[..41]).unwrap() else { panic!() };
+    let PrefixParse::NeedMore(end) = Record::parse_prefix(&object[..42]).unwrap() else { panic!() };
+    assert_eq!(Record::parse_prefix(&object[..end - 1]).unwrap(), PrefixParse::NeedMore(end));
+    let PrefixParse::Complete { record: found, header_end } = Record::parse_prefix(&object[..end]).unwrap()
     else {
         panic!()
     };
-    assert_eq!((*found, header_end), (header.clone(), end));
+    assert_eq!((found.into_snapshot().unwrap(), header_end), (header.clone(), end));
     assert_eq!(header.object_len(end).unwrap(), object.len() as u64);
 }
 
@@ -191,6 +195,7 @@ fn the_fixed_overhead_is_small() {
         segment_start: index(199),
         transforms: vec![Transform::named("gzip")],
         frames: vec![Frame { stored_len: 30_000, raw_len: 450_000, digest: None }],
+        delta: None,
     };
     let header = Header::new(identity, storage).unwrap();
     let object = SnapshotObject::encode(&header, std::slice::from_ref(&stored)).unwrap();

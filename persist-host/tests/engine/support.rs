@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use persist_host::{
-    CodecSource, Error, ErrorKind, RefPattern, Result, SaveRequest, SessionRef, SnapshotIndex, SnapshotInfo,
-    SnapshotRef, Store, StoreOptions, VerifyRow,
+    CodecSource, Depth, Error, ErrorKind, RefPattern, Result, SaveRequest, SessionRef, SnapshotIndex,
+    SnapshotInfo, SnapshotRef, Store, StoreOptions, Tuning, VerifyRow,
 };
 use persist_plugin_api::{
     self as plugin, Capabilities, DynCompression, ErrorCode, ListPage, ListRequest, ObjectMeta,
@@ -85,6 +85,7 @@ impl Faulty {
             codecs: Arc::new(Codecs),
             single_writer: false,
             allow_volatile: false,
+            tuning: Tuning::default(),
         }
     }
 
@@ -264,7 +265,7 @@ pub(crate) async fn list(store: &Store, text: &str) -> Vec<String> {
 }
 
 pub(crate) async fn verify(store: &Store, text: &str) -> Vec<VerifyRow> {
-    store.verify(&pattern(text)).try_collect().await.unwrap()
+    store.verify(&pattern(text), Depth::Data).try_collect().await.unwrap()
 }
 
 /// The rows of a listing, with the errors among them.

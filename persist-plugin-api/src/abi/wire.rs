@@ -207,7 +207,8 @@ impl FromPlain<Capabilities> for WireCapabilities {
             flags: flag(capabilities.atomic_create, Self::ATOMIC_CREATE)
                 | flag(capabilities.durable, Self::DURABLE)
                 | flag(capabilities.consistent_list, Self::CONSISTENT_LIST)
-                | flag(capabilities.ordered_recursive_list, Self::ORDERED_RECURSIVE_LIST),
+                | flag(capabilities.ordered_recursive_list, Self::ORDERED_RECURSIVE_LIST)
+                | flag(capabilities.keeps_versions, Self::KEEPS_VERSIONS),
             max_object_size: capabilities.max_object_size.into(),
             extra: Extra::new(),
         }
@@ -223,6 +224,7 @@ impl IntoPlain<Capabilities> for WireCapabilities {
             .durable(has(Self::DURABLE))
             .consistent_list(has(Self::CONSISTENT_LIST))
             .ordered_recursive_list(has(Self::ORDERED_RECURSIVE_LIST))
+            .keeps_versions(has(Self::KEEPS_VERSIONS))
             .max_object_size(self.max_object_size.into())
     }
 }

@@ -7,6 +7,7 @@ use persist_plugin_api::{CompressionAdapter, Error, ErrorCode, Result};
 
 use crate::config::GzipConfig;
 use crate::decompress::decompress;
+use crate::prefix::{compress_with_prefix, decompress_with_prefix};
 
 /// The header's code for "written on no particular system", so that streams are equal wherever they were written.
 const NO_SYSTEM: u8 = 255;
@@ -18,6 +19,8 @@ pub struct Gzip {
 
 impl CompressionAdapter for Gzip {
     type Config = GzipConfig;
+
+    const SUPPORTS_PREFIX: bool = true;
 
     fn open(config: GzipConfig) -> Result<Self> {
         Ok(Self { level: Compression::new(config.checked_level()?) })
@@ -34,6 +37,14 @@ impl CompressionAdapter for Gzip {
 
     fn decompress(&self, input: &[u8], max_output: u64) -> Result<Vec<u8>> {
         decompress(input, max_output)
+    }
+
+    fn compress_with_prefix(&self, prefix: &[u8], input: &[u8]) -> Result<Vec<u8>> {
+        compress_with_prefix(self.level, prefix, input)
+    }
+
+    fn decompress_with_prefix(&self, prefix: &[u8], input: &[u8], max_output: u64) -> Result<Vec<u8>> {
+        decompress_with_prefix(prefix, input, max_output)
     }
 }
 

@@ -6,10 +6,10 @@ use flate2::bufread::MultiGzDecoder;
 use persist_plugin_api::{Error, ErrorCode, Result};
 
 /// Deflate's best: 258 bytes of output for 2 bits of input.
-const MAX_RATIO: u64 = 1032;
+pub(crate) const MAX_RATIO: u64 = 1032;
 
 /// What the output grows by at least.
-const MIN_STEP: u64 = 64 << 10;
+pub(crate) const MIN_STEP: u64 = 64 << 10;
 
 /// Decompresses a stream of one or several members to at most `max_output` bytes.
 pub(crate) fn decompress(input: &[u8], max_output: u64) -> Result<Vec<u8>> {
@@ -56,9 +56,10 @@ fn expected_length(input: &[u8], max_output: u64) -> u64 {
     claimed.min((input.len() as u64).saturating_mul(MAX_RATIO)).min(max_output)
 }
 
-fn reserve(output: &mut Vec<u8>, additional: u64) -> Result<()> {
+/// Makes room for `additional` bytes, no more, and returns their number.
+pub(crate) fn reserve(output: &mut Vec<u8>, additional: u64) -> Result<usize> {
     let additional = usize::try_from(additional).unwrap_or(usize::MAX);
-    output.try_reserve_exact(additional).map_err(|error| {
+    output.try_reserve_exact(additional).map(|()| additional).map_err(|error| {
         let message = format!("cannot allocate {additional} bytes to decompress into");
         Error::new(ErrorCode::NO_SPACE, message).with_source(error)
     })

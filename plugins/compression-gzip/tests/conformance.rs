@@ -1,4 +1,4 @@
-//! The gzip adapter against the checks that every adapter passes, and against other readers of gzip.
+//! The gzip adapter against the checks that every adapter passes, and against other readers of its streams.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -52,4 +52,40 @@ fn streams_of_gzip_are_read() {
         .expect("this test needs the program gzip");
     let output = gzip(6).decompress(&written.stdout, 1 << 20).unwrap();
     assert_eq!(output, b"a file of another program".repeat(1000));
+}
+
+/// What a program without Persist needs: the stream and the bytes before it.
+const PYTHON: &str = "
+import sys, zlib
+directory = sys.argv[1] + '/'
+prefix, stream, input = (open(directory + name, 'rb').read() for name in ('prefix', 'stream', 'input'))
+decoder = zlib.decompressobj(wbits=-15, zdict=prefix[-32768:])
+assert decoder.decompress(stream) + decoder.flush() == input
+assert decoder.eof and not decoder.unused_data
+encoder = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=prefix[-32768:])
+open(directory + 'python', 'wb').write(encoder.compress(input) + encoder.flush())
+";
+
+#[test]
+fn python_reads_and_writes_streams_with_a_prefix() {
+    let line = |step: u32| format!("{{\"step\":{step},\"content\":\"words and {:x}\"}}\n", step * 7919);
+    let prefix: Vec<u8> = (0..2000).flat_map(|step| line(step).into_bytes()).collect();
+    let input: Vec<u8> = (1900..2100).flat_map(|step| line(step).into_bytes()).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for level in [0, 1, 6, 9] {
+        let stream = gzip(level).compress_with_prefix(&prefix, &input).unwrap();
+        for (name, bytes) in [("prefix", &prefix), ("stream", &stream), ("input", &input)] {
+            std::fs::write(path(name), bytes).unwrap();
+        }
+        let python = Command::new("python3")
+            .args(["-c", PYTHON])
+            .arg(directory.path())
+            .status()
+            .expect("this test needs the program python3");
+        assert!(python.success(), "level {level}");
+        let written = std::fs::read(path("python")).unwrap();
+        let output = gzip(level).decompress_with_prefix(&prefix, &written, input.len() as u64).unwrap();
+        assert!(output == input, "level {level}");
+    }
 }

@@ -10,15 +10,22 @@ use crate::failure::{Outcome, report};
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct CompressionCheck {
-    /// The function, for example `bombs_are_bounded`.
+    /// The function, for example `bombs_are_bounded` or `prefix::support_is_honest`.
     pub name: &'static str,
     /// Runs the check.
     pub run: fn(&dyn DynCompression) -> Outcome,
 }
 
+/// The checks without a prefix; then those with one, from their own module.
 macro_rules! list {
-    ($($check:ident),* $(,)?) => {
-        vec![$(CompressionCheck { name: stringify!($check), run: checks::$check }),*]
+    ($($check:ident),* ; $($with_prefix:ident),*) => {
+        vec![
+            $(CompressionCheck { name: stringify!($check), run: checks::$check },)*
+            $(CompressionCheck {
+                name: concat!("prefix::", stringify!($with_prefix)),
+                run: checks::prefix::$with_prefix,
+            },)*
+        ]
     };
 }
 
@@ -33,8 +40,15 @@ pub fn compression_checks() -> Vec<CompressionCheck> {
         truncated_streams_are_corrupt,
         flipped_bits_never_change_the_output,
         trailing_bytes_are_corrupt,
-        other_bytes_are_corrupt,
-        prefix_support_is_honest,
+        other_bytes_are_corrupt;
+        support_is_honest,
+        every_prefix_comes_back,
+        the_bound_is_exact,
+        truncated_streams_are_corrupt,
+        trailing_bytes_are_corrupt,
+        damage_is_bounded,
+        another_prefix_is_another_output,
+        other_streams_stay_as_they_are
     ]
 }
 

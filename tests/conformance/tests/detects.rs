@@ -3,18 +3,21 @@
 /// Adapters that break one promise each.
 mod faulty {
     pub(crate) mod compression;
+    pub(crate) mod prefix;
     pub(crate) mod storage;
 }
 
 use persist_conformance::{compression_checks, run_compression, run_storage, storage_checks};
 
 use crate::faulty::compression::{CompressionFault, FaultyCompression};
+use crate::faulty::prefix::{FaultyPrefix, PrefixFault};
 use crate::faulty::storage::{FaultyStorage, StorageFault};
 
 #[tokio::test]
 async fn an_adapter_without_faults_passes() {
     run_storage(&FaultyStorage::new(StorageFault::None)).await;
     run_compression(&FaultyCompression(CompressionFault::None));
+    run_compression(&FaultyPrefix::new(PrefixFault::None));
 }
 
 #[tokio::test]
@@ -51,9 +54,29 @@ fn each_compression_fault_fails_its_check() {
         (CompressionFault::IgnoresTail, "trailing_bytes_are_corrupt"),
         (CompressionFault::IgnoresChecksum, "flipped_bits_never_change_the_output"),
         (CompressionFault::CutsShort, "truncated_streams_are_corrupt"),
-        (CompressionFault::ClaimsPrefix, "prefix_support_is_honest"),
+        (CompressionFault::ClaimsPrefix, "prefix::support_is_honest"),
     ] {
         let check = compression_checks().into_iter().find(|check| check.name == name).unwrap();
         assert!((check.run)(&FaultyCompression(fault)).is_err(), "{name} does not notice {fault:?}");
+    }
+}
+
+#[test]
+fn each_prefix_fault_fails_its_check() {
+    for (fault, name) in [
+        (PrefixFault::WritesWithoutPrefix, "prefix::support_is_honest"),
+        (PrefixFault::WritesWithoutPrefix, "prefix::another_prefix_is_another_output"),
+        (PrefixFault::ReadsTheBeginning, "prefix::every_prefix_comes_back"),
+        (PrefixFault::RefusesEmptyPrefixes, "prefix::every_prefix_comes_back"),
+        (PrefixFault::IgnoresBound, "prefix::the_bound_is_exact"),
+        (PrefixFault::IgnoresTail, "prefix::trailing_bytes_are_corrupt"),
+        (PrefixFault::CutsShort, "prefix::truncated_streams_are_corrupt"),
+        (PrefixFault::BlamesOthers, "prefix::damage_is_bounded"),
+        (PrefixFault::BlamesOthers, "prefix::another_prefix_is_another_output"),
+        (PrefixFault::UnfoldsDamage, "prefix::damage_is_bounded"),
+        (PrefixFault::KeepsPrefix, "prefix::other_streams_stay_as_they_are"),
+    ] {
+        let check = compression_checks().into_iter().find(|check| check.name == name).unwrap();
+        assert!((check.run)(&FaultyPrefix::new(fault)).is_err(), "{name} does not notice {fault:?}");
     }
 }

@@ -1,7 +1,6 @@
 //! States to save: real ones where a collection of them is at hand, and otherwise a few that are made here.
 
 mod made;
-mod replay;
 
 use std::{
     env, fs,
@@ -9,6 +8,8 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
+
+use persist_test_support::Recording;
 
 use crate::system::skip;
 
@@ -111,7 +112,7 @@ pub fn sessions() -> Vec<Session> {
     let Some(root) = collection("sessions") else { return made::sessions() };
     SESSIONS
         .iter()
-        .map(|name| Session { name: (*name).to_owned(), states: replay::states(&read(&root.join(name))) })
+        .map(|name| Session { name: (*name).to_owned(), states: replay(&root.join(name)) })
         .collect()
 }
 
@@ -176,6 +177,12 @@ fn collection(part: &str) -> Option<PathBuf> {
         "the collection of real states: {DATA_VARIABLE} is not set; using samples made by the test"
     ));
     None
+}
+
+fn replay(path: &Path) -> Vec<Vec<u8>> {
+    let file = read(path);
+    let recording = Recording::parse(&file);
+    recording.unwrap_or_else(|| panic!("{} is no recorded session", path.display())).states().collect()
 }
 
 fn files_below(directory: &Path) -> Vec<PathBuf> {

@@ -16,6 +16,7 @@ mod error;
 mod http;
 mod ports;
 mod process;
+mod recording;
 mod seaweedfs;
 mod state;
 
@@ -24,5 +25,6 @@ pub use artifacts::{
     plugin_dir, profile_dir, seaweedfs_bin, servers_dir,
 };
 pub use error::{ServerError, with_causes};
+pub use recording::Recording;
 pub use seaweedfs::SeaweedFs;
 pub use state::agent_state;

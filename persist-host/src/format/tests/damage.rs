@@ -40,12 +40,12 @@ fn of_a_snapshot_is_always_noticed() {
 fn of_a_header_read_by_range_is_always_noticed() {
     let (header, frames) = full_object();
     let object = SnapshotObject::encode(&header, &frames).unwrap();
-    let PrefixParse::NeedMore(end) = Header::parse_prefix(&object[..42]).unwrap() else { panic!() };
+    let PrefixParse::NeedMore(end) = Record::parse_prefix(&object[..42]).unwrap() else { panic!() };
     for at in 0..end {
         for bit in 0..8 {
             let mut damaged = object[..end].to_vec();
             damaged[at] ^= 1 << bit;
-            match Header::parse_prefix(&damaged) {
+            match Record::parse_prefix(&damaged) {
                 Err(error) => assert!(error.is_damage(), "byte {at}: {error}"),
                 // A longer header is announced; the range read that follows shows that it is not there.
                 Ok(PrefixParse::NeedMore(needed)) => assert!(needed > end && (6..10).contains(&at)),
@@ -63,6 +63,7 @@ fn of_a_manifest_is_always_noticed() {
         session: "a/b".parse().unwrap(),
         boundary: 0,
         deleted: [0, 1, 7].map(index).into_iter().collect(),
+        ..full_manifest()
     };
     damage_everywhere(&manifest.encode().unwrap(), Manifest::parse);
 }

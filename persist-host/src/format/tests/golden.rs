@@ -30,6 +30,7 @@ fn example() -> Bytes {
         segment_start: index(0),
         transforms: vec![Transform::named("gzip")],
         frames: vec![Frame { stored_len: member.len() as u64, raw_len: state.len() as u64, digest: None }],
+        delta: None,
     };
     let header = Header::new(plain_identity(state), storage).unwrap();
     SnapshotObject::encode(&header, &[member]).unwrap()
@@ -62,7 +63,7 @@ fn a_snapshot_has_known_bytes() {
     let (header, frames) = full_object();
     let object = SnapshotObject::encode(&header, &frames).unwrap();
     assert_eq!(hex(&object), FULL);
-    assert_eq!(verify_object(&unhex(FULL)).unwrap(), header);
+    assert_eq!(verify_object(&unhex(FULL)).unwrap().into_snapshot().unwrap(), header);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Compression, one check a function.
 
+pub mod prefix;
+
 use bytes::{Bytes, BytesMut};
 use persist_plugin_api::{DynCompression, ErrorCode};
 
@@ -136,27 +138,5 @@ pub fn other_bytes_are_corrupt(compression: &dyn DynCompression) -> Outcome {
         let what = format!("{} bytes of something else", other.len());
         expect_error(compression.decompress(other, 1 << 20), ErrorCode::CORRUPT, what)?;
     }
-    Ok(())
-}
-
-/// An adapter that says it supports prefixes does, and one that says it does not refuses them as unsupported.
-///
-/// # Errors
-/// What the adapter did otherwise.
-pub fn prefix_support_is_honest(compression: &dyn DynCompression) -> Outcome {
-    let (prefix, input) = (noise(50_000, 1), noise(50_000, 1));
-    let stream = compression.compress_with_prefix(prefix.clone(), input.clone());
-    if !compression.supports_prefix() {
-        expect_error(stream, ErrorCode::UNSUPPORTED, "compress_with_prefix")?;
-        let result = compression.decompress_with_prefix(prefix, input, 100_000);
-        expect_error(result, ErrorCode::UNSUPPORTED, "decompress_with_prefix")?;
-        return Ok(());
-    }
-    let stream = stream?;
-    ensure!(stream.len() < 5000, "50,000 bytes that equal their prefix were compressed to {}", stream.len());
-    let output = compression.decompress_with_prefix(prefix.clone(), stream.clone(), 50_000)?;
-    expect_bytes(&output, &input, "a round trip with a prefix")?;
-    let result = compression.decompress_with_prefix(prefix, stream, 49_999);
-    expect_error(result, ErrorCode::LIMIT_EXCEEDED, "decompress_with_prefix under a bound too low")?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod delete;
 mod lifecycle;
 mod output;
+mod prune;
 mod restore;
 mod save;
 mod select;

@@ -8,8 +8,19 @@ use persist_e2e::Persist;
 fn help_names_every_verb_and_every_exit_code() {
     let persist = Persist::without_config();
     let help = persist.ok(["--help"]).text();
-    let verbs =
-        ["save", "restore", "list", "show", "verify", "delete", "plugins", "config", "completions", "demo"];
+    let verbs = [
+        "save",
+        "restore",
+        "list",
+        "show",
+        "verify",
+        "delete",
+        "prune",
+        "plugins",
+        "config",
+        "completions",
+        "demo",
+    ];
     for verb in verbs {
         assert!(help.lines().any(|line| line.trim_start().starts_with(verb)), "{verb} is missing: {help}");
         let own = persist.ok([verb, "--help"]).text();

@@ -1,0 +1,90 @@
+//! `persist prune`, which shows its plan and carries it out only when told to.
+
+mod report;
+mod sessions;
+
+use std::pin::pin;
+
+use futures_util::StreamExt as _;
+use persist_host::retention::{Plan, RetentionError, plan};
+use persist_host::{DeleteTarget, Deleted, Error, ErrorKind, Store, Timestamp};
+
+use super::args::PruneArgs;
+use super::context::Context;
+use super::failure::{Failure, Outcome};
+use super::progress::Progress;
+use report::Report;
+use sessions::{Listed, Sessions};
+
+pub(crate) async fn run(args: PruneArgs, context: &Context) -> Outcome {
+    let (_, config) = context.config()?.store(context.store_name().as_deref())?;
+    let rules = args.rules(&config.retention);
+    // Before the store is opened: without rules there is nothing to open it for.
+    if rules.is_empty() {
+        return Err(Error::from(RetentionError::NoRules).into());
+    }
+    let pattern = args.pattern.unwrap_or_default();
+    let store = context.store().await?;
+    if args.yes {
+        let note = "what was deleted stays deleted; run the same command again to go on";
+        context.set_interrupt_note(note.to_owned());
+    }
+
+    let now = Timestamp::now();
+    let mut report = Report::new(context.output(), args.yes);
+    let progress = Progress::start(context.output(), "pruning");
+    let mut sessions = Sessions::default();
+    let mut snapshots = pin!(store.list(&pattern));
+    loop {
+        let item = snapshots.next().await;
+        let is_end = item.is_none();
+        let listed = match item {
+            Some(item) => sessions.add(item)?,
+            None => sessions.finish(),
+        };
+        if let Some(mut listed) = listed {
+            let planned = listed.check().and_then(|()| {
+                plan(&rules, &listed.snapshots, now).map_err(|error| listed.refusal(error.into()))
+            });
+            match planned {
+                Ok(plan) => carry_out(&listed, &plan, &store, args.yes, &mut report, &progress).await?,
+                Err(error) => progress.around(|| report.refused(&listed, &error))?,
+            }
+        }
+        if is_end {
+            break;
+        }
+    }
+    progress.around(|| sessions.stray().iter().for_each(|error| report.stray(error)));
+    drop(progress);
+    report.finish()
+}
+
+/// Shows the plan for one session and, if it is confirmed, deletes what it says.
+async fn carry_out(
+    listed: &Listed,
+    plan: &Plan,
+    store: &Store,
+    confirmed: bool,
+    report: &mut Report<'_>,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    progress.around(|| report.planned(listed, plan))?;
+    let result = if !confirmed {
+        None
+    } else if plan.delete.is_empty() {
+        Some(Deleted::default())
+    } else {
+        let target = DeleteTarget::Indices(plan.delete.iter().copied().collect());
+        match store.delete(&listed.session, &target).await {
+            Ok(deleted) => Some(deleted),
+            Err(error) => {
+                // Damage is a matter of this session; a backend that fails would fail the next ones too.
+                let is_local = matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Incompatible);
+                progress.around(|| report.failed(listed, plan, &error, is_local))?;
+                return if is_local { Ok(()) } else { Err(error.into()) };
+            }
+        }
+    };
+    progress.around(|| report.done(listed, plan, result.as_ref()))
+}

@@ -1,0 +1,89 @@
+//! The newest states of the sessions that a long-lived process saves to, so that the next save reads nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use super::chain::Chain;
+use crate::SessionRef;
+use crate::delta::BaseIndex;
+use crate::fingerprint::Checkpoints;
+
+/// A snapshot that another one can be stored against.
+pub(super) struct Warm {
+    pub(super) chain: Chain,
+    /// The state that the chain leads to.
+    pub(super) state: Bytes,
+    /// What checking the state left behind; `None` when it was read and not saved by this process.
+    pub(super) checkpoints: Option<Checkpoints>,
+    /// The state's index for finding what a successor shares with it, made when first needed.
+    index: OnceLock<BaseIndex>,
+}
+
+impl Warm {
+    pub(super) fn new(chain: Chain, state: Bytes, checkpoints: Option<Checkpoints>) -> Self {
+        Self { chain, state, checkpoints, index: OnceLock::new() }
+    }
+
+    /// The state's index. CPU work at the first call.
+    pub(super) fn index(&self) -> &BaseIndex {
+        self.index.get_or_init(|| BaseIndex::new(&self.state))
+    }
+
+    /// The memory that it takes, in bytes; the literals of a full snapshot are its state and count twice.
+    fn memory(&self) -> u64 {
+        let checkpoints = self.checkpoints.as_ref().map_or(0, Checkpoints::memory);
+        let index = self.index.get().map_or(0, BaseIndex::memory);
+        (self.state.len() + self.chain.memory() + checkpoints + index) as u64
+    }
+}
+
+/// The newest states, by session. The least recently saved are forgotten first.
+#[derive(Default)]
+pub(super) struct Cache {
+    entries: HashMap<SessionRef, Entry>,
+    bytes: u64,
+    clock: u64,
+}
+
+struct Entry {
+    warm: Arc<Warm>,
+    bytes: u64,
+    used: u64,
+}
+
+impl Cache {
+    /// The newest state of a session, if it is at hand.
+    pub(super) fn get(&mut self, session: &SessionRef) -> Option<Arc<Warm>> {
+        self.clock += 1;
+        let entry = self.entries.get_mut(session)?;
+        entry.used = self.clock;
+        Some(entry.warm.clone())
+    }
+
+    /// Keeps a state, as far as `most` bytes reach.
+    pub(super) fn put(&mut self, session: &SessionRef, warm: Arc<Warm>, most: u64) {
+        self.remove(session);
+        let bytes = warm.memory();
+        if bytes > most {
+            return;
+        }
+        while self.bytes + bytes > most
+            && let Some(oldest) =
+                self.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(session, _)| session.clone())
+        {
+            self.remove(&oldest);
+        }
+        self.clock += 1;
+        self.bytes += bytes;
+        self.entries.insert(session.clone(), Entry { warm, bytes, used: self.clock });
+    }
+
+    /// Forgets a session.
+    pub(super) fn remove(&mut self, session: &SessionRef) {
+        if let Some(entry) = self.entries.remove(session) {
+            self.bytes -= entry.bytes;
+        }
+    }
+}

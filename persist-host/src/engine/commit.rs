@@ -1,0 +1,112 @@
+//! Committing: creating one record at one index, and finding out how that ended.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Store;
+use super::errors::unknown_save;
+use super::head::View;
+use super::manifest::{AMBIGUOUS_ATTEMPTS, Decisions};
+use super::objects::Created;
+use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, WriteId, key};
+
+/// The pause before an ambiguous creation is tried again; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// How an attempt at one index ended.
+pub(super) enum Attempt {
+    Committed,
+    /// Another writer's record holds the index. `ambiguous`: an attempt before was left open by the adapter.
+    Taken {
+        ambiguous: bool,
+    },
+}
+
+impl Store {
+    /// Creates the record and, whenever the adapter leaves the outcome open, reads it back: who wrote it is decided by
+    /// the write id that is stored, never by what the adapter answered.
+    pub(super) async fn create_record(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+        write_id: WriteId,
+        object: Bytes,
+    ) -> Result<Attempt> {
+        let key = key::snapshot_key(session, index);
+        let mut open = None;
+        let mut pause = FIRST_PAUSE;
+        for attempt in 0..AMBIGUOUS_ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            match self.create(&key, object.clone()).await? {
+                Created::Yes => return Ok(Attempt::Committed),
+                Created::Refused(error) if open.is_none() => {
+                    let attempt = format!("cannot save the snapshot {session}@{index}");
+                    return Err(Error::from_adapter(attempt, error).with_context("key", &key));
+                }
+                Created::Exists => {}
+                Created::NotDurable(error) => {
+                    return Err(unknown_save(session, index, write_id, Some(error)));
+                }
+                Created::Ambiguous(error) | Created::Refused(error) => {
+                    tracing::debug!(%key, %error, "reading back after an ambiguous outcome");
+                    open = Some(error);
+                }
+            }
+            match self.read_record(session, index, &key).await {
+                Ok(Some(found)) if found.record.write_id() == write_id => {
+                    return Ok(Attempt::Committed);
+                }
+                Ok(Some(_)) => return Ok(Attempt::Taken { ambiguous: open.is_some() }),
+                Ok(None) => {}
+                // Occupied by something unreadable: certainly not by what was just sent, unless it was never certain.
+                Err(error) if open.is_none() && error.kind() == ErrorKind::Integrity => {
+                    return Ok(Attempt::Taken { ambiguous: false });
+                }
+                Err(error) => {
+                    return Err(unknown_save(session, index, write_id, open).with_context("read_back", error));
+                }
+            }
+        }
+        Err(unknown_save(session, index, write_id, open))
+    }
+
+    /// After the record exists: it counts only if no collection passed its index meanwhile.
+    pub(super) async fn confirm(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+        write_id: WriteId,
+        view: &View,
+    ) -> Result<Decisions> {
+        let confirmed = self.read_decisions(session, Some(view.decisions.clone())).await;
+        match confirmed {
+            Ok(decisions) if index.get() >= decisions.boundary => Ok(decisions),
+            Ok(_) => Err(unknown_save(session, index, write_id, None)),
+            Err(error) => Err(unknown_save(session, index, write_id, None).with_source(error)),
+        }
+    }
+
+    /// Makes sure that the record of an earlier attempt lasts, which that attempt may not have been able to do: asked to
+    /// create what is there already, an adapter answers only when it is durable.
+    pub(super) async fn settle(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+        write_id: WriteId,
+    ) -> Result<()> {
+        let key = key::snapshot_key(session, index);
+        let Some(object) = self.read(&key).await? else {
+            return Err(unknown_save(session, index, write_id, None));
+        };
+        match self.create(&key, object).await? {
+            Created::Exists | Created::Yes => Ok(()),
+            Created::NotDurable(error) | Created::Ambiguous(error) | Created::Refused(error) => {
+                Err(unknown_save(session, index, write_id, Some(error)))
+            }
+        }
+    }
+}

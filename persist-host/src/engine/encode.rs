@@ -1,0 +1,231 @@
+//! Encoding: a state becomes the body of one object, as a delta where that is smaller, else in full.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Store;
+use super::cache::Warm;
+use super::chain::{Chain, Layer};
+use super::errors::damaged;
+use super::head::View;
+use crate::codec::{self, Coding, Encoded, off_thread};
+use crate::delta::{self, Op};
+use crate::format::{Delta, Storage, Transform};
+use crate::{ErrorKind, Result, SessionRef, SnapshotIndex, WriteId};
+
+/// A state as the body of an object.
+pub(super) struct Body {
+    encoded: Encoded,
+    segment_start: SnapshotIndex,
+    delta: Option<Delta>,
+    /// What the body is stored against.
+    below: Option<Chain>,
+    ops: Option<Vec<Op>>,
+    literals: Bytes,
+}
+
+/// The steps of a delta and what they insert, checked to rebuild the state.
+struct Difference {
+    ops: Vec<Op>,
+    steps_len: u64,
+    /// The encoded steps, then the literals.
+    content: Bytes,
+}
+
+impl Body {
+    /// The stored bytes of each frame.
+    pub(super) fn frames(&self) -> &[Bytes] {
+        &self.encoded.bodies
+    }
+
+    /// The same as a part of a segment that starts earlier.
+    pub(super) fn in_segment(self, segment_start: SnapshotIndex) -> Self {
+        Self { segment_start, ..self }
+    }
+
+    /// The storage section of the object's header.
+    pub(super) fn storage(&self, write_id: WriteId, codec_name: Option<&str>) -> Storage {
+        Storage {
+            write_id,
+            segment_start: self.segment_start,
+            transforms: codec_name.into_iter().map(Transform::named).collect(),
+            frames: self.encoded.frames.clone(),
+            delta: self.delta.clone(),
+        }
+    }
+
+    /// The chain that leads to the snapshot once it is stored under `index` as `object`.
+    pub(super) fn into_chain(self, index: SnapshotIndex, object: &Bytes, length: u64) -> Chain {
+        let mut digest = [0; 32];
+        // An object ends with the digest in its trailer.
+        digest.copy_from_slice(&object[object.len() - 32..]);
+        let layer = Layer {
+            index,
+            digest,
+            stored_bytes: stored_len(&self.encoded),
+            weight: self.encoded.frames.iter().map(|frame| frame.raw_len).sum(),
+            ops: self.ops,
+            literals: self.literals,
+            length,
+        };
+        match self.below {
+            None => Chain::full(layer),
+            Some(below) => below.with(layer),
+        }
+    }
+}
+
+impl Store {
+    /// Encodes a state for the index after the head: against the logical parent where that lies in the head's segment,
+    /// else against the head, in full where neither is possible or smaller.
+    pub(super) async fn encode(
+        &self,
+        session: &SessionRef,
+        state: &Bytes,
+        index: SnapshotIndex,
+        parent: Option<SnapshotIndex>,
+        view: &View,
+    ) -> Result<Body> {
+        if let Some((warm, segment_start)) = self.find_base(session, parent, view).await?
+            && let Some(body) = self.encode_on(warm, state, segment_start).await?
+        {
+            return Ok(body);
+        }
+        self.encode_full(state, index).await
+    }
+
+    /// Encodes a state on its own; a new segment starts with it.
+    pub(super) async fn encode_full(&self, state: &Bytes, index: SnapshotIndex) -> Result<Body> {
+        let coding = Coding { codec: self.codec()?, prefix: Bytes::new() };
+        let encoded = codec::encode(state, &coding).await?;
+        let literals = state.clone();
+        Ok(Body { encoded, segment_start: index, delta: None, below: None, ops: None, literals })
+    }
+
+    /// Encodes a state against another of its segment; `None` when a full snapshot is the better choice.
+    pub(super) async fn encode_on(
+        &self,
+        mut warm: Arc<Warm>,
+        state: &Bytes,
+        segment_start: SnapshotIndex,
+    ) -> Result<Option<Body>> {
+        let tuning = self.options().tuning;
+        let mut difference = find_difference(warm.clone(), state.clone()).await?;
+        let kept = tuning.base_of(&warm.chain.weights(), difference.content.len() as u64);
+        if kept < warm.chain.objects() {
+            warm = self.cut_warm(warm.chain.clone().cut(kept)).await?;
+            difference = find_difference(warm.clone(), state.clone()).await?;
+        }
+        // What a full snapshot would take, from what the segment's own one took.
+        let keyframe = warm.chain.keyframe();
+        let length = state.len() as u64;
+        let in_full = keyframe.stored_bytes.saturating_mul(length) / keyframe.length.max(1);
+        let steps_len = difference.steps_len;
+        if difference.content.len() as u64 - steps_len > length / 2 || steps_len > in_full {
+            return Ok(None);
+        }
+        let codec = self.codec()?;
+        let prefix = match &codec {
+            Some(codec) if codec.supports_prefix() => warm.chain.prefix(tuning.prefix_bytes),
+            _ => Bytes::new(),
+        };
+        let prefix_len = prefix.len() as u64;
+        let encoded = codec::encode(&difference.content, &Coding { codec, prefix }).await?;
+        let stored = stored_len(&encoded);
+        if stored >= in_full.max(1) || tuning.reads_too_much(warm.chain.stored_bytes() + stored, in_full) {
+            return Ok(None);
+        }
+        let ancestors = warm.chain.ancestors();
+        let ancestors_digest = warm.chain.digest();
+        let delta = Delta { ancestors, ancestors_digest, steps_len, prefix_len };
+        // The steps were encoded in memory, so their length is a `usize`.
+        let literals = difference.content.slice(steps_len as usize..);
+        Ok(Some(Body {
+            encoded,
+            segment_start,
+            delta: Some(delta),
+            below: Some(warm.chain.clone()),
+            ops: Some(difference.ops),
+            literals,
+        }))
+    }
+
+    /// Finds what the snapshot after the head can be stored against: its logical parent if that lies in the head's
+    /// segment, else the head. Only that segment is sure to stay as it is.
+    async fn find_base(
+        &self,
+        session: &SessionRef,
+        parent: Option<SnapshotIndex>,
+        view: &View,
+    ) -> Result<Option<(Arc<Warm>, SnapshotIndex)>> {
+        let (Some(head), Some(record)) = (view.head, &view.head_record) else { return Ok(None) };
+        let Some(segment_start) = record.segment_start else { return Ok(None) };
+        if self.options().tuning.is_full(head.get() + 1 - segment_start.get()) {
+            return Ok(None);
+        }
+        let near = parent.filter(|parent| *parent >= segment_start).unwrap_or(head);
+        let warm = match self.warm(session).filter(|warm| warm.chain.top().index == near) {
+            Some(warm) => Some(warm),
+            None => self.load_warm(session, near).await?,
+        };
+        Ok(warm.filter(|warm| warm.chain.keyframe().index == segment_start).map(|warm| (warm, segment_start)))
+    }
+
+    async fn cut_warm(&self, chain: Chain) -> Result<Arc<Warm>> {
+        let length = usize::try_from(chain.top().length).unwrap_or(usize::MAX);
+        off_thread(length, move || {
+            let state = chain.state()?;
+            Ok(Arc::new(Warm::new(chain, state, None)))
+        })
+        .await
+    }
+
+    /// Reads a snapshot to store another against it; `None` when it is not there in one piece, which must not keep an
+    /// agent from saving on: `verify` reports it.
+    async fn load_warm(&self, session: &SessionRef, index: SnapshotIndex) -> Result<Option<Arc<Warm>>> {
+        let fetched = match self.fetch_record(session, index).await {
+            Ok(Some(fetched)) => self.build_state(fetched).await,
+            Ok(None) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        match fetched {
+            Ok((fetched, state)) => Ok(Some(Arc::new(Warm::new(fetched.chain, state, None)))),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::NotFound | ErrorKind::Plugin) =>
+            {
+                tracing::warn!(%session, %index, %error, "cannot read the snapshot before; storing a full one");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn codec(&self) -> Result<Option<Arc<dyn persist_plugin_api::DynCompression>>> {
+        let options = self.options();
+        options.codec_name.as_deref().map(|name| options.codecs.codec(name)).transpose()
+    }
+}
+
+fn stored_len(encoded: &Encoded) -> u64 {
+    encoded.frames.iter().map(|frame| frame.stored_len).sum()
+}
+
+/// Computes a delta, and checks that what will be stored rebuilds the state.
+async fn find_difference(base: Arc<Warm>, state: Bytes) -> Result<Difference> {
+    off_thread(state.len(), move || {
+        let ops = delta::diff(&base.state, base.index(), &state);
+        let literals = delta::literals(&ops, &state);
+        let steps = delta::encode_ops(&ops);
+        let read_back =
+            delta::decode_ops(&steps, base.state.len() as u64, state.len() as u64, literals.len() as u64);
+        if !read_back.is_ok_and(|ops| delta::rebuilds(&ops, &literals, &base.state, &state)) {
+            return Err(damaged(&"the delta that was just computed", "none; nothing was written"));
+        }
+        let steps_len = steps.len() as u64;
+        let mut content = steps;
+        content.extend_from_slice(&literals);
+        Ok(Difference { ops, steps_len, content: content.into() })
+    })
+    .await
+}
