@@ -5,7 +5,8 @@
 
 Writes the state to standard output: the newest snapshot that is not deleted, or the one at INDEX. Every
 digest on the way is checked; the exit code is 0 only if all of them were right. docs/format.md is the
-specification; the comments name its sections. Reads format version 1 with the codec "gzip" or none.
+specification; the comments name its sections. Reads format version 1, as the releases 0.1.0 and 0.2.0 write
+it, with the codec "gzip" or none.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ import zlib
 PROLOGUE = 42
 TRAILER = 35
 MAX_HEADER = 16 * 1024 * 1024
+FEATURES = ("delta", "marks", "generations", "labels")
 
 
 class Refused(Exception):
@@ -121,7 +123,8 @@ def open_object(data, magic):
         raise Refused("it is damaged")
     fields = decode_cbor(header)
     for feature in fields[0]:
-        raise Refused("it needs the feature %s of Persist %s" % (feature[0], feature[1]))
+        if feature[0] not in FEATURES:
+            raise Refused("it needs the feature %s of Persist %s" % (feature[0], feature[1]))
     return fields, covered[PROLOGUE + length :]
 
 
@@ -145,69 +148,208 @@ def entries(directory):
     return sorted(int(name) for name in names if len(name) == 10 and name.isascii() and name.isdigit())
 
 
-def read_deleted(session, agent, name):
-    """Section 8: what the newest manifest calls deleted, and the boundary."""
-    numbers = entries(os.path.join(session, "m"))
-    if not numbers:
-        return [], 0
-    with open(os.path.join(session, "m", "%010d" % numbers[-1]), "rb") as file:
-        fields, body = open_object(file.read(), b"\x89PSM")
-    manifest = decode_cbor(fields[2])
-    if manifest[1:4] != [numbers[-1], agent, name] or body:
-        raise Refused("the manifest %d does not belong there" % numbers[-1])
-    return manifest[5], manifest[4]
+class Manifest:
+    """Section 8: the decisions about a session, as its newest manifest has them."""
+
+    def __init__(self, session, agent, name):
+        self.number, self.boundary, self.deleted, self.generations = 0, 0, [], []
+        numbers = entries(os.path.join(session, "m"))
+        if not numbers:
+            return
+        self.number = numbers[-1]
+        fields, body = open_object(read_object(session, "m", "%010d" % self.number), b"\x89PSM")
+        manifest = decode_cbor(fields[2])
+        if manifest[1:4] != [self.number, agent, name] or body:
+            raise Refused("the manifest %d does not belong there" % self.number)
+        self.boundary, self.deleted = manifest[4], manifest[5]
+        self.generations = manifest[7] or [] if len(manifest) > 7 else []
+
+    def is_live(self, index):
+        return index >= self.boundary and not holds(self.deleted, index)
+
+    def directory(self, index):
+        """Where the snapshot lies, as path segments below its session."""
+        for (number, attempt), indices in self.generations:
+            if holds(indices, index):
+                return ("g", "%010d-%s" % (number, attempt.hex()))
+        return ("d",)
 
 
-def decompress(stored, limit):
-    """Section 6: one frame, which is one gzip member, never longer than its header says."""
-    decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
+def holds(ranges, index):
+    return any(start <= index < start + length for start, length in ranges)
+
+
+def read_object(session, *segments):
+    with open(os.path.join(session, *segments), "rb") as file:
+        return file.read()
+
+
+class Snapshot:
+    """Sections 4 to 7: an object whose digests are right, and what its header says."""
+
+    def __init__(self, data, agent, name, index):
+        fields, self.body = open_object(data, b"\x89PSO")
+        self.index, self.digest = index, data[-32:]
+        identity, storage = decode_cbor(fields[2]), decode_cbor(fields[3])
+        if identity[:3] != [agent, name, index]:
+            raise Refused("it is snapshot %d of %s / %s" % (identity[2], identity[0], identity[1]))
+        self.kind = storage[0]
+        if self.kind in (1, 2) and not self.body:
+            return
+        if self.kind != 0:
+            raise Refused("it is an object of kind %d" % self.kind)
+        self.content_hash, self.content_length = identity[4], identity[5]
+        self.codecs = [transform[0] for transform in storage[3]]
+        if self.codecs not in ([], ["gzip"]):
+            raise Refused("it is stored with %s" % ", ".join(self.codecs))
+        self.frames = storage[4]
+        delta = storage[5] if len(storage) > 5 else None
+        self.ancestors = []
+        if delta:
+            distances, self.ancestors_digest, self.steps_length, self.prefix_length = delta[:4]
+            for distance in distances:
+                self.ancestors.append((self.ancestors or [index])[-1] - distance)
+            falling = all(distance > 0 for distance in distances)
+            if not (distances and falling and self.ancestors[-1] >= (storage[2] or 0)):
+                raise Refused("its ancestors are not earlier snapshots of its segment")
+
+    def content(self, prefix):
+        """What the frames hold: a state, or a delta's steps and literals."""
+        parts, at = [], 0
+        for frame in self.frames:
+            stored = self.body[at : at + frame[0]]
+            at += frame[0]
+            raw = decompress(stored, frame[1], prefix) if self.codecs else stored
+            if len(raw) != frame[1] or (len(frame) > 2 and frame[2] and sha256(raw)[:16] != frame[2]):
+                raise Refused("a frame is damaged")
+            parts.append(raw)
+        if at != len(self.body):
+            raise Refused("its body does not consist of its frames")
+        return b"".join(parts)
+
+    def check(self, state):
+        if len(state) != self.content_length or sha256(state) != self.content_hash:
+            raise Refused("the content of snapshot %d is damaged" % self.index)
+
+
+def decompress(stored, limit, prefix):
+    """Section 6: one frame, never longer than its header says."""
+    if prefix:
+        decoder = zlib.decompressobj(-zlib.MAX_WBITS, zdict=prefix[-32768:])
+    else:
+        decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
     raw = decoder.decompress(stored, limit + 1)
     if len(raw) > limit or not decoder.eof or decoder.unused_data:
-        raise Refused("a frame is not one gzip member of the promised length")
+        raise Refused("a frame is not one stream of the promised length")
     return raw
 
 
-def read_snapshot(data, agent, name, index):
-    """Sections 4 to 7: the state that a snapshot object holds."""
-    fields, body = open_object(data, b"\x89PSO")
-    identity, storage = decode_cbor(fields[2]), decode_cbor(fields[3])
-    if identity[:3] != [agent, name, index]:
-        raise Refused("it is snapshot %d of %s / %s" % (identity[2], identity[0], identity[1]))
-    if storage[0] != 0:
-        raise Refused("it is an object of kind %d" % storage[0])
-    codecs = [transform[0] for transform in storage[3]]
-    if codecs not in ([], ["gzip"]):
-        raise Refused("it is stored with %s" % ", ".join(codecs))
-    state, at = [], 0
-    for frame in storage[4]:
-        stored = body[at : at + frame[0]]
-        at += frame[0]
-        raw = decompress(stored, frame[1]) if codecs else stored
-        if len(raw) != frame[1] or (len(frame) > 2 and frame[2] and sha256(raw)[:16] != frame[2]):
-            raise Refused("a frame is damaged")
-        state.append(raw)
-    state = b"".join(state)
-    if at != len(body) or len(state) != identity[5] or sha256(state) != identity[4]:
-        raise Refused("its content is damaged")
+def decode_steps(steps):
+    """Section 6.1: inserts as (None, length) and copies as (offset, length)."""
+    numbers, number, shift = [], 0, 0
+    for byte in steps:
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            if (byte == 0 and shift > 7) or number >= 1 << 64:
+                raise Refused("a number in its steps is not in its shortest form")
+            numbers.append(number)
+            number, shift = 0, 0
+    if shift:
+        raise Refused("its steps end inside a number")
+    result, end, numbers = [], 0, iter(numbers)
+    for number in numbers:
+        offset, length = None, number >> 1
+        if number & 1:
+            distance = next(numbers, None)
+            if distance is None:
+                raise Refused("its steps end inside a copy")
+            offset = end + ((distance >> 1) ^ -(distance & 1))
+            end = offset + length
+        result.append((offset, length))
+    return result
+
+
+def build(base, steps, literals):
+    """Section 6.1: the state that steps make from that of the nearest ancestor and from literals."""
+    parts, at = [], 0
+    for offset, length in decode_steps(steps):
+        source, start = (literals, at) if offset is None else (base, offset)
+        if length == 0 or start < 0 or start + length > len(source):
+            raise Refused("a step lies outside of what it copies from")
+        parts.append(source[start : start + length])
+        at += length if offset is None else 0
+    if at != len(literals):
+        raise Refused("its steps do not use all literals")
+    return b"".join(parts)
+
+
+def read_state(snapshot, session, directory, agent, name):
+    """Section 6: the state of a snapshot, from the full one that it builds on upwards."""
+    chain = [snapshot]
+    for index in snapshot.ancestors:
+        data = read_object(session, *directory, "%010d" % index)
+        chain.append(Snapshot(data, agent, name, index))
+    state, joined = b"", b""
+    for at in reversed(range(len(chain))):
+        layer, below = chain[at], chain[at + 1 :]
+        if layer.kind != 0 or layer.ancestors != [ancestor.index for ancestor in below]:
+            raise Refused("snapshot %d does not build on the others" % layer.index)
+        if not below:
+            state = literals = layer.content(b"")
+        else:
+            if sha256(b"".join(ancestor.digest for ancestor in below))[:16] != layer.ancestors_digest:
+                raise Refused("its ancestors are not those that it was stored against")
+            length = layer.prefix_length
+            if length > len(joined):
+                raise Refused("its prefix is longer than its ancestors' literals")
+            content = layer.content(joined[len(joined) - length :])
+            steps, literals = content[: layer.steps_length], content[layer.steps_length :]
+            if len(steps) != layer.steps_length:
+                raise Refused("its steps are cut off")
+            state = build(state, steps, literals)
+        layer.check(state)
+        joined += literals
     return state
+
+
+def restore_at(session, agent, name, index):
+    """Section 9: the state of a snapshot; None where there is none at that index."""
+    path = os.path.join(session, "d", "%010d" % index)
+    while True:
+        found = None
+        if os.path.isfile(path):
+            found = read_object(path)
+        # The manifest is read after the object: a deletion that was acknowledged before is then seen.
+        manifest = Manifest(session, agent, name)
+        if not manifest.is_live(index):
+            return None
+        try:
+            directory = manifest.directory(index)
+            if directory != ("d",):
+                found = read_object(session, *directory, "%010d" % index)
+            if found is None:
+                return None
+            snapshot = Snapshot(found, agent, name, index)
+            if snapshot.kind == 0:
+                return read_state(snapshot, session, directory, agent, name)
+            if snapshot.kind == 1:
+                return None
+            raise Refused("it was rewritten or erased, and no manifest says so")
+        except (Refused, OSError):
+            # It may have been rewritten between the two requests; then a newer manifest says where it went.
+            if Manifest(session, agent, name).number == manifest.number:
+                raise
 
 
 def restore(store, agent, name, index):
     check_marker(os.path.join(store, "persist-store.json"))
     session = os.path.join(store, "agents", encode_id(agent), encode_id(name))
     present = entries(os.path.join(session, "d"))
-    wanted = present[::-1] if index is None else [index]
-    for index in wanted:
-        try:
-            with open(os.path.join(session, "d", "%010d" % index), "rb") as file:
-                data = file.read()
-        except FileNotFoundError:
-            break
-        # The manifest is read after the object: a deletion that was acknowledged before is then seen.
-        deleted, boundary = read_deleted(session, agent, name)
-        if index < boundary or any(start <= index < start + length for start, length in deleted):
-            continue
-        return read_snapshot(data, agent, name, index)
+    for index in present[::-1] if index is None else [index]:
+        state = restore_at(session, agent, name, index)
+        if state is not None:
+            return state
     raise Refused("there is no such snapshot")
 
 

@@ -1,29 +1,41 @@
 //! The command line: arguments in, library calls, results and errors out. What a verb does is the library's affair.
 
 mod args;
+mod attachment;
 mod bench;
+mod collect;
 mod completions;
 mod config;
 mod context;
+mod copy;
 mod delete;
 mod demo;
 mod demo_states;
 mod diff;
 mod exit;
+mod export;
 mod failure;
+mod fork;
 mod help;
+mod import;
 mod input;
 mod interrupt;
+mod label;
 mod list;
+mod log;
 mod logging;
+mod named;
 mod output;
 mod output_file;
 mod plugins;
 mod progress;
 mod prune;
+mod repair;
 mod restore;
 mod save;
 mod show;
+mod stats;
+mod transfer;
 mod usage;
 mod verify;
 
@@ -35,6 +47,7 @@ use persist_host::{Error, ErrorKind};
 use tokio::runtime::Runtime;
 
 use args::{Cli, Command};
+use collect::Work;
 use context::Context;
 use exit::Exit;
 use failure::{Failure, Outcome};
@@ -83,9 +96,20 @@ async fn dispatch(command: Command, context: &Context) -> Outcome {
         Command::List(args) => list::run(args, context).await,
         Command::Show(args) => show::run(args, context).await,
         Command::Diff(args) => diff::run(args, context).await,
+        Command::Attachment(command) => attachment::run(command, context).await,
+        Command::Log(args) => log::run(args, context).await,
+        Command::Label(args) => label::run(args, context).await,
+        Command::Stats(args) => stats::run(args, context).await,
         Command::Verify(args) => verify::run(args, context).await,
+        Command::Repair(args) => repair::run(args, context).await,
         Command::Delete(args) => delete::run(args, context).await,
         Command::Prune(args) => prune::run(args, context).await,
+        Command::Gc(args) => collect::run(args, Work::Collect, context).await,
+        Command::Compact(args) => collect::run(args, Work::Compact, context).await,
+        Command::Fork(args) => fork::run(args, context).await,
+        Command::Copy(args) => copy::run(args, context).await,
+        Command::Export(args) => export::run(args, context).await,
+        Command::Import(args) => import::run(args, context).await,
         Command::Bench(args) => bench::run(args, context).await,
         Command::Plugins(command) => plugins::run(command, context).await,
         Command::Config(command) => config::run(command, context).await,

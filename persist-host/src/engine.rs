@@ -9,29 +9,38 @@
 //! - A deletion is a decision in a manifest, made like a save by creating the next number.
 //! - No decision rests on a listing or on a clock. A listing is a hint; reads decide.
 
+mod attachments;
+mod batch;
 mod cache;
 mod chain;
 mod collect;
 mod commit;
 mod compact;
+mod copy;
 mod delete;
 mod earlier;
 mod encode;
 mod errors;
 mod fetch;
+mod fork;
 mod head;
+mod label;
 mod list;
 mod manifest;
 mod marker;
+mod names;
 mod objects;
+mod repair;
 mod restore;
 mod save;
 mod segment;
+mod stats;
 mod survey;
 mod sweep;
 mod verify;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use persist_plugin_api::{Capabilities, DynStorage};
@@ -42,8 +51,11 @@ use crate::format::Marker;
 use crate::{Error, ErrorKind, Result, SessionRef};
 use cache::Cache;
 pub use collect::Collected;
+pub use copy::{Copied, CopyOptions};
 use head::View;
+pub use repair::{Remedy, RepairRow};
 pub use segment::Tuning;
+pub use stats::SessionStats;
 pub use verify::Depth;
 
 /// How many sessions' last known states a store remembers. Each takes some hundred bytes; forgetting one costs a few
@@ -87,6 +99,8 @@ struct Shared {
     capabilities: OnceCell<Capabilities>,
     views: Mutex<HashMap<SessionRef, View>>,
     cache: Mutex<Cache>,
+    /// Whether a write was left open in storage where it may still land on top of a later one.
+    unsettled: AtomicBool,
 }
 
 impl Store {
@@ -99,6 +113,7 @@ impl Store {
             capabilities: OnceCell::new(),
             views: Mutex::default(),
             cache: Mutex::default(),
+            unsettled: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -111,18 +126,15 @@ impl Store {
         &*self.shared.options.storage
     }
 
-    /// Makes sure, once, that the store may be written to by this process.
+    /// What the storage can do; asked for once.
+    async fn capabilities(&self) -> Result<&Capabilities> {
+        self.shared.capabilities.get_or_try_init(|| self.ask_capabilities()).await
+    }
+
+    /// Makes sure that the store may be written to by this process.
     async fn check_writable(&self) -> Result<&Capabilities> {
         let options = self.options();
-        let capabilities =
-            self.shared.capabilities.get_or_try_init(|| self.storage().capabilities()).await.map_err(
-                |error| {
-                    Error::from_adapter(
-                        format!("cannot find out what the storage of store {:?} supports", options.name),
-                        error,
-                    )
-                },
-            )?;
+        let capabilities = self.capabilities().await?;
         if !capabilities.durable && !options.allow_volatile {
             let message = format!(
                 "the storage {:?} of store {:?} forgets everything when this process ends, so nothing was saved",
@@ -142,11 +154,35 @@ impl Store {
                 options.name
             )));
         }
+        if self.shared.unsettled.load(Ordering::Acquire) {
+            let message = format!(
+                "an earlier write to the store {:?} was left open and may still come into effect, on top of what is \
+                 written after it; nothing was written",
+                options.name
+            );
+            return Err(Error::new(ErrorKind::Unavailable, "writing_stopped", message).with_hint(
+                "once the storage works again, check the store with `persist verify` and open it anew",
+            ));
+        }
         Ok(capabilities)
+    }
+
+    /// Stops all writing through this store for good, where a write that was left open could undo a later one.
+    fn stop_writing(&self) {
+        self.shared.unsettled.store(true, Ordering::Release);
     }
 
     fn views(&self) -> MutexGuard<'_, HashMap<SessionRef, View>> {
         self.shared.views.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the storage says of itself now.
+    async fn ask_capabilities(&self) -> Result<Capabilities> {
+        self.storage().capabilities().await.map_err(|error| {
+            let name = &self.options().name;
+            let attempt = format!("cannot find out what the storage of store {name:?} supports");
+            Error::from_adapter(attempt, error)
+        })
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -156,6 +192,11 @@ impl Store {
     /// What this process last knew of a session: a hint, never a fact.
     fn remembered(&self, session: &SessionRef) -> Option<View> {
         self.views().get(session).cloned()
+    }
+
+    /// Forgets a session of which something remembered turned out to be long past.
+    fn forget(&self, session: &SessionRef) {
+        self.views().remove(session);
     }
 
     fn remember(&self, session: &SessionRef, view: View) {

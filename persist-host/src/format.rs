@@ -1,10 +1,12 @@
-//! The stored form of snapshots, manifests and the store marker, version 1.
+//! The stored form of snapshots, attachments, manifests, claims and the store marker, version 1.
 //!
 //! `docs/format.md` specifies every byte. This module knows nothing of storage or codecs: it turns values
 //! into bytes, and bytes that may be damaged or hostile back into values. Reading never panics and never
 //! allocates more than the input's own length justifies.
 
+mod attachment;
 mod cbor;
+mod claim;
 mod delta;
 mod digest;
 mod error;
@@ -27,6 +29,8 @@ mod tests;
 mod timestamp;
 mod trailer;
 
+pub use attachment::{Attachment, AttachmentObject};
+pub use claim::Claim;
 pub use delta::Delta;
 pub use digest::{ContentHash, InvalidHex, WriteId};
 pub use error::FormatError;
@@ -34,7 +38,7 @@ pub use features::Feature;
 pub use frame::Frame;
 pub use generation::{Generation, Generations, LabelChanges};
 pub use header::Header;
-pub use identity::{Identity, JSON_MEDIA_TYPE};
+pub use identity::{Identity, JSON_MEDIA_TYPE, Origin};
 pub use index_set::IndexSet;
 pub use manifest::Manifest;
 pub use mark::{Mark, MarkKind, Moved};

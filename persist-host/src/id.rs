@@ -81,6 +81,11 @@ checked_name!(
     SnapshotName,
     "snapshot name"
 );
+checked_name!(
+    /// The name of an attachment, unique among those of its snapshot.
+    AttachmentName,
+    "attachment name"
+);
 
 fn check(what: &'static str, text: &str) -> Result<(), InvalidId> {
     if text.is_empty() {

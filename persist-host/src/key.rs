@@ -5,7 +5,9 @@
 //! agents/<agent>/<session>/d/<index>            snapshots; the index has ten decimal digits
 //! agents/<agent>/<session>/m/<seq>              manifests; the number has ten decimal digits
 //! agents/<agent>/<session>/g/<generation>/<index>   rewritten snapshots
-//! agents/<agent>/<session>/w/<index>/...        attachments of snapshots
+//! agents/<agent>/<session>/w/<index>/<name>/<version>   attachments of snapshots
+//! agents/<agent>/<session>/n/<name>/<number>        claims to the names of snapshots
+//! quarantine/<key>.<number>                     copies of damaged objects
 //! ```
 
 mod segment;
@@ -13,7 +15,7 @@ mod segment;
 pub use segment::{DecodedSegment, decode_segment, encode_id};
 
 use crate::format::Generation;
-use crate::{AgentId, SessionRef, SnapshotIndex};
+use crate::{AgentId, AttachmentName, SessionRef, SnapshotIndex, SnapshotName};
 
 /// The key of the store marker.
 pub const MARKER: &str = "persist-store.json";
@@ -25,6 +27,12 @@ const DIGITS: usize = 10;
 #[must_use]
 pub fn agents_prefix() -> &'static str {
     "agents/"
+}
+
+/// The prefix of the copies of damaged objects. What follows in a copy's key is the key of the object, a dot and a number.
+#[must_use]
+pub fn quarantine_prefix() -> &'static str {
+    "quarantine/"
 }
 
 /// The prefix of all sessions of `agent`.
@@ -92,6 +100,44 @@ pub fn parse_rewritten(prefix: &str, key: &str) -> Option<(Generation, SnapshotI
 #[must_use]
 pub fn attachments_prefix(session: &SessionRef) -> String {
     format!("{}w/", session_prefix(session))
+}
+
+/// The prefix of all attachments of one snapshot.
+#[must_use]
+pub fn snapshot_attachments_prefix(session: &SessionRef, index: SnapshotIndex) -> String {
+    format!("{}{:0DIGITS$}/", attachments_prefix(session), index.get())
+}
+
+/// The prefix of all versions of one attachment.
+#[must_use]
+pub fn attachment_prefix(session: &SessionRef, index: SnapshotIndex, name: &AttachmentName) -> String {
+    format!("{}{}/", snapshot_attachments_prefix(session, index), encode_id(name.as_str()))
+}
+
+/// The key of one version, which has at most ten decimal digits, below the prefix of its attachment.
+#[must_use]
+pub fn version_key(attachment_prefix: &str, version: u64) -> String {
+    format!("{attachment_prefix}{version:0DIGITS$}")
+}
+
+/// Reads what follows `prefix`, that of a snapshot's attachments, in the key of one version: the prefix of the
+/// attachment, and the version.
+#[must_use]
+pub fn parse_version<'a>(prefix: &str, key: &'a str) -> Option<(&'a str, u64)> {
+    let (name, version) = key.strip_prefix(prefix)?.split_once('/')?;
+    Some((key.get(..prefix.len() + name.len() + 1)?, parse_index(version)?.get()))
+}
+
+/// The prefix of all claims to a name in `session`.
+#[must_use]
+pub fn claims_prefix(session: &SessionRef, name: &SnapshotName) -> String {
+    format!("{}n/{}/", session_prefix(session), encode_id(name.as_str()))
+}
+
+/// The key of the claim numbered `number`, which has at most ten decimal digits.
+#[must_use]
+pub fn claim_key(session: &SessionRef, name: &SnapshotName, number: u64) -> String {
+    format!("{}{number:0DIGITS$}", claims_prefix(session, name))
 }
 
 /// Reads the last segment of a snapshot's or a manifest's key; `None` when it is not ten decimal digits.

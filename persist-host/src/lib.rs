@@ -27,6 +27,8 @@
 //!
 //! `ARCHITECTURE.md` in the repository has the map, `docs/format.md` the stored form.
 
+pub mod archive;
+mod attachment;
 mod codec;
 pub mod config;
 mod delta;
@@ -44,16 +46,20 @@ mod snapshot;
 mod stores;
 mod validate;
 
+pub use attachment::{AttachMode, AttachRequest, AttachmentInfo};
 pub use codec::CodecSource;
 pub use config::Config;
 pub use difference::{
     Change, Difference, DifferenceError, Edit, RawDifference, Side, Whole, difference, raw_difference,
 };
-pub use engine::{Collected, Depth, Store, StoreOptions, Tuning};
+pub use engine::{
+    Collected, Copied, CopyOptions, Depth, Remedy, RepairRow, SessionStats, Store, StoreOptions, Tuning,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use format::{ContentHash, Timestamp, WriteId};
 pub use id::{
-    AgentId, InvalidId, RefPattern, SessionId, SessionRef, SnapshotIndex, SnapshotName, SnapshotRef,
+    AgentId, AttachmentName, InvalidId, RefPattern, SessionId, SessionRef, SnapshotIndex, SnapshotName,
+    SnapshotRef,
 };
 pub use plugins::{
     AdapterKind, AdapterRow, CheckReport, CheckStep, DirectoryRow, Origin, Outcome, PluginFile,

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::format::{Header, JSON_MEDIA_TYPE};
 use crate::{
-    AgentId, ContentHash, Error, SessionId, SessionRef, SnapshotIndex, SnapshotName, Timestamp, WriteId,
+    AgentId, ContentHash, Error, SessionId, SessionRef, SnapshotIndex, SnapshotName, SnapshotRef, Timestamp,
+    WriteId,
 };
 
 /// A state to save, and what to record with it.
@@ -108,6 +109,8 @@ pub struct SnapshotInfo {
     pub name: Option<SnapshotName>,
     /// The snapshot that the state was derived from; `None` for the first.
     pub parent_index: Option<SnapshotIndex>,
+    /// The snapshot of another session that the session was forked from; only at index 0.
+    pub forked_from: Option<SnapshotRef>,
     /// The id of the attempt that stored it.
     pub write_id: WriteId,
 }
@@ -131,6 +134,10 @@ impl SnapshotInfo {
             labels: identity.labels.clone(),
             name: identity.name.clone(),
             parent_index: identity.parent,
+            forked_from: identity.forked_from.as_ref().map(|origin| SnapshotRef {
+                session: origin.session.clone(),
+                index: Some(origin.snapshot_index),
+            }),
             write_id: header.storage.write_id,
         }
     }

@@ -65,7 +65,7 @@ pub async fn open_store_options(
         }),
         single_writer: store.single_writer,
         allow_volatile: purpose == StoreUse::Try,
-        tuning: crate::Tuning::default(),
+        tuning: store.tuning,
     })
 }
 

@@ -4,13 +4,33 @@
 #[path = "engine/support.rs"]
 mod support;
 
+#[path = "engine/archive.rs"]
+mod archive;
+#[path = "engine/attachments.rs"]
+mod attachments;
+#[path = "engine/batch.rs"]
+mod batch;
 #[path = "engine/collection.rs"]
 mod collection;
 #[path = "engine/commit.rs"]
 mod commit;
+#[path = "engine/corruption.rs"]
+mod corruption;
 #[path = "engine/damage.rs"]
 mod damage;
 #[path = "engine/deletion.rs"]
 mod deletion;
+#[path = "engine/label.rs"]
+mod label;
+#[path = "engine/names.rs"]
+mod names;
+#[path = "engine/repair.rs"]
+mod repair;
 #[path = "engine/round_trip.rs"]
 mod round_trip;
+#[path = "engine/single_writer.rs"]
+mod single_writer;
+#[path = "engine/stats.rs"]
+mod stats;
+#[path = "engine/transfer.rs"]
+mod transfer;

@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail by panicking")]
 
+#[path = "support/directory.rs"]
+mod directory;
+#[path = "format_python/engine.rs"]
+mod engine;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -130,6 +135,7 @@ fn encode(session: &SessionRef, number: u64, state: &[u8], frame_len: usize, cod
         description: Some("ünï".to_owned()),
         name: None,
         labels: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
+        forked_from: None,
     };
     SnapshotObject::encode(&Header::new(identity, storage).unwrap(), &stored).unwrap()
 }

@@ -42,6 +42,10 @@ const RULES: &[(&[&str], &[&str])] = &[
             "libloading",
         ],
     ),
+    (
+        &["archive", "archive.rs"],
+        &["crate::plugins", "crate::cli", "crate::config", "libloading", "clap", "std::env"],
+    ),
     (&["plugins", "plugins.rs"], &["crate::engine", "crate::cli", "crate::config", "clap"]),
     (&["config", "config.rs"], &["crate::engine", "crate::cli", "crate::plugins", "clap", "libloading"]),
 ];

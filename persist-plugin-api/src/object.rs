@@ -136,8 +136,8 @@ pub struct Capabilities {
     pub consistent_list: bool,
     /// A listing that is *not* by directory comes in byte order of the whole keys, too.
     pub ordered_recursive_list: bool,
-    /// What is deleted or replaced stays in the storage, for example as an old version of the object, so that nothing
-    /// is ever erased by the host alone; also where the adapter cannot find out.
+    /// What is deleted or replaced stays in the storage, for example as an old version of the object, so that the host
+    /// alone cannot erase it. The host asks again after deletions, whose answers may be what shows it.
     pub keeps_versions: bool,
     /// The largest object in bytes, if there is a bound.
     pub max_object_size: Option<u64>,

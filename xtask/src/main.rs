@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask help` lists them.
 
 mod artifacts;
+mod bench_limits;
 mod bench_save;
 mod bench_sessions;
 mod demo;
@@ -24,6 +25,9 @@ Commands:
   test [--full]       Run everything that a change must pass: format, lints, build, tests, documentation.
                       With --full also the tests that are marked as ignored for their length
   plugins [DIR]       Build the persist command and its plugins; with DIR, put the plugins there as well
+  bench-limits [STATES]
+                      Time saves and restores, built for release, beside a durable write and a hash; on the real
+                      states in the directory STATES, or on made ones
   bench-save [FILE]   Compare `persist save`, built for release, with `gzip -6`: on FILE, or on a state of 50 MB
   bench-sessions [--steps N] [--sessions DIR] [--json]
                       Replay recorded sessions with `persist bench`, built for release: the first N states of each,
@@ -59,6 +63,8 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         (Some("test"), [only]) if only == "--full" => test::run(test::Scope::Full),
         (Some("plugins"), []) => plugins::run(None),
         (Some("plugins"), [directory]) if !is_option(directory) => plugins::run(Some(directory.as_ref())),
+        (Some("bench-limits"), []) => bench_limits::run(None),
+        (Some("bench-limits"), [states]) if !is_option(states) => bench_limits::run(Some(states.as_ref())),
         (Some("bench-save"), []) => bench_save::run(None),
         (Some("bench-save"), [file]) if !is_option(file) => bench_save::run(Some(file.as_ref())),
         (Some("bench-sessions"), rest) => bench_sessions::run(rest),
@@ -67,7 +73,7 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
             print!("{USAGE}");
             Ok(())
         }
-        (Some(known @ ("test" | "plugins" | "bench-save" | "servers" | "help")), _) => {
+        (Some(known @ ("test" | "plugins" | "bench-limits" | "bench-save" | "servers" | "help")), _) => {
             Err(Error::usage(format!("wrong arguments for `{known}`")))
         }
         _ => Err(Error::usage(format!("there is no command `{}`", command.display()))),

@@ -51,6 +51,10 @@ fn run_steps(steps: &mut Steps, scope: Scope) -> Result<()> {
         command(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     steps.run("dependencies", dependencies)?;
+    if scope == Scope::Full {
+        steps
+            .run("fuzz targets", || command(&mut cargo("check --manifest-path fuzz/Cargo.toml --locked")))?;
+    }
     // `cargo test` does not build the libraries that other packages' tests load at run time.
     steps.run("build", || command(&mut cargo("build --workspace --all-targets --locked")))?;
     steps.run("servers", || {

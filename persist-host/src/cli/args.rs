@@ -1,7 +1,11 @@
 //! The arguments, as the command line gives them. They are only parsed here; nothing is looked up.
 
+mod attachment;
 mod bench;
+mod collect;
+mod history;
 mod prune;
+mod transfer;
 
 use std::path::PathBuf;
 
@@ -10,8 +14,12 @@ use clap_complete::Shell;
 use persist_host::{Expect, RefPattern, SessionRef, SnapshotIndex, SnapshotName, SnapshotRef, WriteId};
 
 use super::help;
+pub(crate) use attachment::{AttachmentCommand, GetArgs, PutArgs};
 pub(crate) use bench::{BenchArgs, Synthetic};
+pub(crate) use collect::CollectArgs;
+pub(crate) use history::{LabelArgs, LogArgs, StatsArgs};
 pub(crate) use prune::PruneArgs;
+pub(crate) use transfer::{CopyArgs, ExportArgs, ForkArgs, ImportArgs};
 
 /// Snapshots and restore for AI agents
 ///
@@ -82,8 +90,25 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Show what changed between two snapshots
     Diff(DiffArgs),
-    /// Read stored snapshots and check every byte
+    /// Put, get and list the attachments of a snapshot
+    #[command(subcommand, arg_required_else_help = true)]
+    Attachment(AttachmentCommand),
+    /// Show how a session's snapshots follow one another, the newest first
+    Log(LogArgs),
+    /// Change the labels of a snapshot
+    Label(LabelArgs),
+    /// Show what sessions hold and what they take in the store
+    Stats(StatsArgs),
+    /// Read stored snapshots and check them
+    ///
+    /// Every byte of every object that the snapshots need is read, and its digests are checked. With --read-data every
+    /// snapshot is restored as well, which also proves that its codec gives back what was saved.
     Verify(VerifyArgs),
+    /// Copy damaged objects aside and write anew what others still tell
+    ///
+    /// Without --yes it only shows what is damaged or missing, what it would write, and which snapshots are lost. Nothing is
+    /// ever removed.
+    Repair(RepairArgs),
     /// Delete snapshots for good
     Delete(DeleteArgs),
     /// Delete the snapshots that no rule keeps
@@ -92,6 +117,27 @@ pub(crate) enum Command {
     /// rule keeps is kept, and so is the newest of a session. Rules that count back in time begin at the session's
     /// newest timestamp. Without a --keep flag, the rules that the config has for the store count.
     Prune(PruneArgs),
+    /// Free the space of deleted snapshots
+    ///
+    /// Safe beside writers and readers, and may be interrupted and run again. What other snapshots are built on stays;
+    /// `persist compact` erases that too.
+    Gc(CollectArgs),
+    /// Erase what only deleted snapshots held
+    ///
+    /// Snapshots that were built on deleted ones are stored anew first; each of them can be restored all the while. Safe
+    /// beside writers and readers, and may be interrupted and run again.
+    Compact(CollectArgs),
+    /// Begin a new session with the state of a snapshot
+    Fork(ForkArgs),
+    /// Copy sessions to another store, or continue a copy
+    ///
+    /// A store is named by its name in the config and a colon. What was deleted in the source is deleted in the copy,
+    /// and a session of the target that is no copy of the source's is left as it is.
+    Copy(CopyArgs),
+    /// Write sessions to one file
+    Export(ExportArgs),
+    /// Bring the sessions of an exported file into the store
+    Import(ImportArgs),
     /// Measure a store: replay states into a scratch session of it
     Bench(BenchArgs),
     /// Look at plugins
@@ -123,7 +169,7 @@ pub(crate) struct SaveArgs {
     /// The state's media type; application/json, the default, must be valid JSON
     #[arg(long, value_name = "TYPE")]
     pub(crate) media_type: Option<String>,
-    /// A name of your own for the snapshot
+    /// A name of your own for the snapshot, which no other of the session has
     #[arg(long, value_name = "ID")]
     pub(crate) name: Option<SnapshotName>,
     /// The snapshot that the state was derived from, if not the newest
@@ -142,6 +188,9 @@ pub(crate) struct RestoreArgs {
     /// The snapshot, written AGENT/SESSION@INDEX, or AGENT/SESSION for the newest
     #[arg(value_name = "REF")]
     pub(crate) reference: SnapshotRef,
+    /// The snapshot of the session AGENT/SESSION that was saved with this name
+    #[arg(long, value_name = "ID")]
+    pub(crate) name: Option<SnapshotName>,
     /// Where to write the state; standard output if absent or -
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
@@ -162,6 +211,9 @@ pub(crate) struct ShowArgs {
     /// The snapshot, written AGENT/SESSION@INDEX, or AGENT/SESSION for the newest
     #[arg(value_name = "REF")]
     pub(crate) reference: SnapshotRef,
+    /// The snapshot of the session AGENT/SESSION that was saved with this name
+    #[arg(long, value_name = "ID")]
+    pub(crate) name: Option<SnapshotName>,
 }
 
 #[derive(Debug, Args)]
@@ -182,6 +234,16 @@ pub(crate) struct VerifyArgs {
     /// Restore every snapshot too, instead of checking the digests of stored objects alone
     #[arg(long)]
     pub(crate) read_data: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairArgs {
+    /// Only this agent or session; everything if absent
+    #[arg(value_name = "AGENT[/SESSION]", value_parser = pattern_without_index)]
+    pub(crate) pattern: Option<RefPattern>,
+    /// Confirm: do what is shown
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -343,8 +405,21 @@ mod tests {
             "persist show a",
             "persist diff a/b",
             "persist diff a/b@1 a",
+            "persist attachment",
+            "persist attachment put a/b",
+            "persist attachment put a/b n --once --keep",
+            "persist attachment get a/b@0",
+            "persist attachment list a",
             "persist verify a@1",
+            "persist repair a/b@1",
             "persist delete",
+            "persist fork a/b",
+            "persist fork a/b c",
+            "persist copy a/b",
+            "persist export",
+            "persist export a --all",
+            "persist export a/b@1",
+            "persist import",
             "persist prune --keep-last 1",
             "persist prune a --all --keep-last 1",
             "persist prune a/b@1 --keep-last 1",
@@ -352,6 +427,13 @@ mod tests {
             "persist prune a --keep-within 30",
             "persist prune a --keep-label =x",
             "persist prune a --keep-last 1 --timezone Mars",
+            "persist gc",
+            "persist gc a --all",
+            "persist compact a/b@1",
+            "persist log a",
+            "persist label a/b",
+            "persist label a/b x",
+            "persist stats a/b@1",
             "persist bench",
             "persist bench states --generate 2,1k,10",
             "persist bench --generate 2,1k",

@@ -61,6 +61,7 @@ fn effective(config: &Config) -> Value {
                 "storage": section(config, name, AdapterSection::Storage, &store.storage),
                 "compression": compression,
                 "single_writer": store.single_writer,
+                "layout": store.tuning,
             });
             if !rules.is_empty() {
                 store["retention"] = json!(rules);

@@ -17,13 +17,20 @@ pub(crate) struct Context {
     args: GlobalArgs,
     output: Output,
     config: OnceCell<Config>,
+    plugins: OnceCell<Arc<Plugins>>,
     interrupt_note: RefCell<Option<String>>,
 }
 
 impl Context {
     pub(crate) fn new(args: GlobalArgs) -> Self {
         let output = Output::new(&args);
-        Self { args, output, config: OnceCell::new(), interrupt_note: RefCell::new(None) }
+        Self {
+            args,
+            output,
+            config: OnceCell::new(),
+            plugins: OnceCell::new(),
+            interrupt_note: RefCell::new(None),
+        }
     }
 
     /// Where results go.
@@ -58,6 +65,14 @@ impl Context {
         let config = self.config()?;
         let plugins = Arc::new(Plugins::discover(&self.search_path(config)));
         open_store_options(config, self.store_name().as_deref(), &plugins, StoreUse::Try).await
+    }
+
+    /// What the store with this name is made of, or the default one, opened for keeping snapshots. All stores of a
+    /// command share their plugins.
+    pub(crate) async fn store_options_of(&self, name: Option<&str>) -> Result<StoreOptions> {
+        let config = self.config()?;
+        let plugins = self.plugins.get_or_init(|| Arc::new(Plugins::discover(&self.search_path(config))));
+        open_store_options(config, name, plugins, StoreUse::Keep).await
     }
 
     /// Where plugins are looked for under a config.

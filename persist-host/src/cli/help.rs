@@ -10,6 +10,7 @@ pub(crate) const LONG: &str = "\
 References:
   AGENT/SESSION         a session; as a snapshot, its newest one
   AGENT/SESSION@INDEX   a snapshot; the first has index 0
+  AGENT/SESSION@latest  the newest snapshot
   A / or @ or % inside an id is written %2F, %40 or %25.
 
 Exit codes:

@@ -67,7 +67,7 @@ pub(crate) fn row(info: &SnapshotInfo, is_first: bool, output: &Output) -> Resul
 }
 
 /// The name, the description and the labels, as far as there are any.
-fn note(info: &SnapshotInfo) -> String {
+pub(crate) fn note(info: &SnapshotInfo) -> String {
     let name = info.name.iter().map(|name| format!("[{name}]"));
     let description = info.description.iter().cloned();
     let labels = info.labels.iter().map(|(key, value)| format!("{key}={value}"));

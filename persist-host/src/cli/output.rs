@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::interrupt::Signal;
 
 use text::mentions;
-pub(crate) use text::{plain, size};
+pub(crate) use text::{counted, plain, size};
 
 const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();

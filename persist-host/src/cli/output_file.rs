@@ -1,14 +1,14 @@
-//! Writing a restored state to a file: whole or not at all.
+//! Writing a file: whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use persist_host::{Error, ErrorKind, Result};
 use tempfile::NamedTempFile;
 
-/// A file that a state will be written to.
+/// A file that will be written.
 #[derive(Clone, Debug)]
 pub(crate) struct OutputFile {
     path: PathBuf,
@@ -35,33 +35,67 @@ impl OutputFile {
 
     /// Writes the file. An existing one is replaced as a whole; on failure nothing is left behind.
     pub(crate) fn write(&self, state: &Bytes) -> Result<()> {
-        // A device or a pipe cannot be replaced, and has no earlier content to protect.
-        let is_special = fs::metadata(&self.path).is_ok_and(|found| !found.is_file());
-        let written = if is_special { self.write_through(state) } else { self.write_atomically(state) };
-        written.map_err(|error| {
-            if error.kind() == io::ErrorKind::AlreadyExists {
-                return self.exists();
-            }
-            let message =
-                format!("cannot write the state to {}; the file was left as it was", self.path.display());
-            Error::new(ErrorKind::Other, "output_failed", message).with_source(error)
-        })
+        let written =
+            if self.is_special() { self.write_through(state) } else { self.write_atomically(state) };
+        written.map_err(|error| self.failed(error))
+    }
+
+    /// A temporary file for what takes a while to write, to be given to [`finish`](Self::finish).
+    pub(crate) fn temporary(&self) -> Result<NamedTempFile> {
+        let file = if self.is_special() {
+            NamedTempFile::new()
+        } else {
+            temporary_file(directory_of(&self.target()))
+        };
+        file.map_err(|error| self.failed(error))
+    }
+
+    /// Puts a temporary file that was written in the place of this one.
+    pub(crate) fn finish(&self, mut file: NamedTempFile) -> Result<()> {
+        let finished = if self.is_special() {
+            let copied = file.as_file_mut().rewind();
+            copied.and_then(|()| io::copy(file.as_file_mut(), &mut self.open_special()?)).map(drop)
+        } else {
+            self.replace(file)
+        };
+        finished.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return self.exists();
+        }
+        let message = format!("cannot write to {}; the file was left as it was", self.path.display());
+        Error::new(ErrorKind::Other, "output_failed", message).with_source(error)
+    }
+
+    /// A device or a pipe cannot be replaced, and has no earlier content to protect.
+    fn is_special(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|found| !found.is_file())
+    }
+
+    fn open_special(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).open(&self.path)
     }
 
     fn write_through(&self, state: &Bytes) -> io::Result<()> {
-        OpenOptions::new().write(true).open(&self.path)?.write_all(state)
+        self.open_special()?.write_all(state)
     }
 
     fn write_atomically(&self, state: &Bytes) -> io::Result<()> {
-        // Through a link, the file it points to is replaced and the link stays.
-        let target = if self.overwrite { fs::canonicalize(&self.path) } else { Ok(self.path.clone()) };
-        let target = target.unwrap_or_else(|_| self.path.clone());
-        let directory = match target.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        let mut file = temporary_file(directory)?;
+        let mut file = temporary_file(directory_of(&self.target()))?;
         file.write_all(state)?;
+        self.replace(file)
+    }
+
+    /// Through a link, the file it points to is replaced and the link stays.
+    fn target(&self) -> PathBuf {
+        let target = if self.overwrite { fs::canonicalize(&self.path) } else { Ok(self.path.clone()) };
+        target.unwrap_or_else(|_| self.path.clone())
+    }
+
+    fn replace(&self, file: NamedTempFile) -> io::Result<()> {
+        let target = self.target();
         if self.overwrite
             && let Ok(replaced) = fs::metadata(&target)
         {
@@ -74,7 +108,7 @@ impl OutputFile {
         } else {
             file.persist_noclobber(&target).map_err(|error| error.error)?;
         }
-        sync_directory(directory)
+        sync_directory(directory_of(&target))
     }
 
     fn exists(&self) -> Error {
@@ -83,10 +117,17 @@ impl OutputFile {
     }
 }
 
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// A temporary file beside the target. It gets the permissions that the user's mask gives any new file.
 fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".persist-restore-");
+    builder.prefix(".persist-output-");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -98,6 +139,14 @@ fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
 /// Makes a new name durable, where directories can be synchronised.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+/// Does work on files off the asynchronous threads.
+pub(crate) async fn off_thread(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        let message = "the thread that writes the file ended early";
+        Err(Error::new(ErrorKind::Other, "output_failed", message).with_source(error))
+    })
 }
 
 #[cfg(test)]

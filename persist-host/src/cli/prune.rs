@@ -1,7 +1,7 @@
 //! `persist prune`, which shows its plan and carries it out only when told to.
 
+mod listed;
 mod report;
-mod sessions;
 
 use std::pin::pin;
 
@@ -13,8 +13,8 @@ use super::args::PruneArgs;
 use super::context::Context;
 use super::failure::{Failure, Outcome};
 use super::progress::Progress;
+use listed::Listed;
 use report::Report;
-use sessions::{Listed, Sessions};
 
 pub(crate) async fn run(args: PruneArgs, context: &Context) -> Outcome {
     let (_, config) = context.config()?.store(context.store_name().as_deref())?;
@@ -33,29 +33,28 @@ pub(crate) async fn run(args: PruneArgs, context: &Context) -> Outcome {
     let now = Timestamp::now();
     let mut report = Report::new(context.output(), args.yes);
     let progress = Progress::start(context.output(), "pruning");
-    let mut sessions = Sessions::default();
-    let mut snapshots = pin!(store.list(&pattern));
-    loop {
-        let item = snapshots.next().await;
-        let is_end = item.is_none();
-        let listed = match item {
-            Some(item) => sessions.add(item)?,
-            None => sessions.finish(),
-        };
-        if let Some(mut listed) = listed {
-            let planned = listed.check().and_then(|()| {
-                plan(&rules, &listed.snapshots, now).map_err(|error| listed.refusal(error.into()))
-            });
-            match planned {
-                Ok(plan) => carry_out(&listed, &plan, &store, args.yes, &mut report, &progress).await?,
-                Err(error) => progress.around(|| report.refused(&listed, &error))?,
+    let mut sessions = pin!(store.sessions(&pattern));
+    while let Some(session) = sessions.next().await {
+        let mut listed = match session {
+            Ok(session) => Listed::read(&store, session).await?,
+            // What is no session cannot be pruned; the sessions after it can.
+            Err(error) if error.kind() == ErrorKind::Integrity => {
+                progress.around(|| report.stray(&error));
+                continue;
             }
+            Err(error) => return Err(error.into()),
+        };
+        if listed.is_empty() {
+            continue;
         }
-        if is_end {
-            break;
+        let planned = listed.check().and_then(|()| {
+            plan(&rules, &listed.snapshots, now).map_err(|error| listed.refusal(error.into()))
+        });
+        match planned {
+            Ok(plan) => carry_out(&listed, &plan, &store, args.yes, &mut report, &progress).await?,
+            Err(error) => progress.around(|| report.refused(&listed, &error))?,
         }
     }
-    progress.around(|| sessions.stray().iter().for_each(|error| report.stray(error)));
     drop(progress);
     report.finish()
 }

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use persist_host::{Error, ErrorKind, Result, SnapshotInfo};
+use persist_host::SnapshotInfo;
 use serde::Serialize;
 
 use super::args::RestoreArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use super::named;
 use super::output::size;
-use super::output_file::OutputFile;
+use super::output_file::{OutputFile, off_thread};
 use super::progress::Progress;
 
 pub(crate) async fn run(args: RestoreArgs, context: &Context) -> Outcome {
@@ -20,7 +21,8 @@ pub(crate) async fn run(args: RestoreArgs, context: &Context) -> Outcome {
         path.map(|path| OutputFile::new(path.clone(), args.force).map(|file| (path, file))).transpose()?;
     let store = context.store().await?;
     let progress = Progress::start(context.output(), "restoring");
-    let restored = store.restore(&args.reference).await?;
+    let reference = named::resolve(&store, args.reference, args.name.as_ref()).await?;
+    let restored = store.restore(&reference).await?;
     let Some((path, file)) = target else {
         drop(progress);
         context.output().raw(&restored.state)?;
@@ -45,15 +47,8 @@ fn report(info: &SnapshotInfo, path: &Path, context: &Context) -> Result<(), Fai
 
 /// What was restored and where to, as JSON carries it.
 #[derive(Serialize)]
-struct JsonReport<'a> {
+pub(crate) struct JsonReport<'a, T> {
     #[serde(flatten)]
-    info: &'a SnapshotInfo,
-    output: &'a str,
-}
-
-async fn off_thread(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        let message = "the thread that writes the file ended early";
-        Err(Error::new(ErrorKind::Other, "output_failed", message).with_source(error))
-    })
+    pub(crate) info: &'a T,
+    pub(crate) output: &'a str,
 }

@@ -6,10 +6,13 @@ use super::args::ShowArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Outcome;
+use super::named;
 use super::output::{plain, size};
 
 pub(crate) async fn run(args: ShowArgs, context: &Context) -> Outcome {
-    let info = context.store().await?.show(&args.reference).await?;
+    let store = context.store().await?;
+    let reference = named::resolve(&store, args.reference, args.name.as_ref()).await?;
+    let info = store.show(&reference).await?;
     let output = context.output();
     if output.is_json() {
         output.object(&info)?;
@@ -39,6 +42,7 @@ fn lines(info: &SnapshotInfo) -> Vec<(&'static str, String)> {
         ("write id", info.write_id.to_string()),
     ];
     lines.extend(info.parent_index.map(|parent| ("parent", parent.to_string())));
+    lines.extend(info.forked_from.as_ref().map(|origin| ("forked from", origin.to_string())));
     lines.extend(info.name.as_ref().map(|name| ("name", name.to_string())));
     lines.extend(info.description.as_ref().map(|description| ("description", description.clone())));
     lines.extend(info.labels.iter().map(|(key, value)| ("label", format!("{key}={value}"))));

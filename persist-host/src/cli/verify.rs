@@ -38,6 +38,8 @@ pub(crate) async fn run(args: VerifyArgs, context: &Context) -> Outcome {
 pub(crate) struct Tally {
     intact: u64,
     damaged: u64,
+    /// Intact objects of snapshots that build on damaged ones.
+    affected: u64,
     /// Objects that nothing says are damaged, and that could not be checked.
     unchecked: u64,
     /// Why the first of those could not.
@@ -48,6 +50,7 @@ impl Tally {
     pub(crate) fn add(&mut self, row: &VerifyRow) {
         match &row.error {
             None => self.intact += 1,
+            Some(error) if error.code() == "ancestor_damaged" => self.affected += 1,
             Some(error) if error.kind() == ErrorKind::Integrity => self.damaged += 1,
             Some(error) => {
                 self.unchecked += 1;
@@ -58,7 +61,7 @@ impl Tally {
 
     /// Damage decides; otherwise what could not be checked is a failure of its own.
     pub(crate) fn exit(&self) -> Exit {
-        match self.damaged {
+        match self.damaged + self.affected {
             0 => self.unchecked_exit.unwrap_or(Exit::Done),
             _ => Exit::Integrity,
         }
@@ -67,9 +70,13 @@ impl Tally {
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let total = self.intact + self.damaged + self.unchecked;
+        let total = self.intact + self.damaged + self.affected + self.unchecked;
         let objects = if total == 1 { "object" } else { "objects" };
         write!(formatter, "checked {total} {objects}: {} intact, {} damaged", self.intact, self.damaged)?;
+        match self.affected {
+            0 => {}
+            affected => write!(formatter, ", {affected} that build on damaged ones")?,
+        }
         match self.unchecked {
             0 => Ok(()),
             unchecked => write!(formatter, ", {unchecked} that could not be checked"),
@@ -113,17 +120,18 @@ mod tests {
 
     #[test]
     fn damage_decides_the_exit_code() {
-        let tally = |intact, damaged, unchecked| {
+        let tally = |intact, damaged, affected, unchecked| {
             let unchecked_exit = (unchecked > 0).then_some(Exit::Plugin);
-            Tally { intact, damaged, unchecked, unchecked_exit }
+            Tally { intact, damaged, affected, unchecked, unchecked_exit }
         };
-        assert_eq!(tally(0, 0, 0).exit(), Exit::Done);
-        assert_eq!(tally(3, 0, 1).exit(), Exit::Plugin);
-        assert_eq!(tally(3, 2, 1).exit(), Exit::Integrity);
-        assert_eq!(tally(1, 0, 0).to_string(), "checked 1 object: 1 intact, 0 damaged");
+        assert_eq!(tally(0, 0, 0, 0).exit(), Exit::Done);
+        assert_eq!(tally(3, 0, 0, 1).exit(), Exit::Plugin);
+        assert_eq!(tally(3, 2, 0, 1).exit(), Exit::Integrity);
+        assert_eq!(tally(3, 0, 1, 1).exit(), Exit::Integrity);
+        assert_eq!(tally(1, 0, 0, 0).to_string(), "checked 1 object: 1 intact, 0 damaged");
         assert_eq!(
-            tally(3, 2, 1).to_string(),
-            "checked 6 objects: 3 intact, 2 damaged, 1 that could not be checked"
+            tally(3, 2, 4, 1).to_string(),
+            "checked 10 objects: 3 intact, 2 damaged, 4 that build on damaged ones, 1 that could not be checked"
         );
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::model::{AdapterConfig, Config, StoreConfig};
 use super::source::ConfigSources;
 use crate::retention::KeepRules;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Tuning};
 
 /// The compression of a store whose config names none.
 const COMPRESSION: &str = "gzip";
@@ -32,6 +32,7 @@ pub(super) fn config(sources: &ConfigSources) -> Result<Config> {
         compression: Some(compression()),
         single_writer: false,
         retention: KeepRules::default(),
+        tuning: Tuning::default(),
     };
     Ok(Config::of_one_store(STORE, store))
 }

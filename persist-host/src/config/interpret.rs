@@ -1,5 +1,6 @@
 //! From a document to a checked [`Config`].
 
+mod layout;
 mod retention;
 
 use std::collections::BTreeMap;
@@ -12,8 +13,8 @@ use super::document::{Document, child, element, kind_of};
 use super::error::{bad_value, missing_key, unknown_key};
 use super::model::{AdapterConfig, Config, PluginsConfig, StoreConfig};
 use super::source::ConfigSource;
-use crate::Result;
 use crate::retention::KeepRules;
+use crate::{Result, Tuning};
 
 /// The adapter name that switches compression off.
 const NO_COMPRESSION: &str = "none";
@@ -67,7 +68,7 @@ fn stores(table: &Table<'_>) -> Result<BTreeMap<String, StoreConfig>> {
 }
 
 fn store(table: &Table<'_>) -> Result<StoreConfig> {
-    table.allow(&["compression", "retention", "single_writer", "storage"])?;
+    table.allow(&["compression", "layout", "retention", "single_writer", "storage"])?;
     let storage = table.table("storage")?.ok_or_else(|| {
         missing_key(
             table.document,
@@ -93,7 +94,11 @@ fn store(table: &Table<'_>) -> Result<StoreConfig> {
         Some(table) => retention::rules(&table)?,
         None => KeepRules::default(),
     };
-    Ok(StoreConfig { storage: adapter(&storage)?, compression, single_writer, retention })
+    let tuning = match table.table("layout")? {
+        Some(table) => layout::tuning(&table)?,
+        None => Tuning::default(),
+    };
+    Ok(StoreConfig { storage: adapter(&storage)?, compression, single_writer, retention, tuning })
 }
 
 fn adapter(table: &Table<'_>) -> Result<AdapterConfig> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::document::child;
 use super::source::ConfigSource;
 use crate::retention::KeepRules;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Tuning};
 
 /// A checked config.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct StoreConfig {
     pub single_writer: bool,
     /// Which snapshots of a session to keep when nothing else says so; empty if the config says nothing.
     pub retention: KeepRules,
+    /// How snapshots are laid out: the table `layout`.
+    pub tuning: Tuning,
 }
 
 /// An adapter and its options, which only its plugin can check.

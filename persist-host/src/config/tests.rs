@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::*;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Tuning};
 
 const GOOD: &str = r#"
 default = "main"
@@ -102,6 +102,34 @@ fn keep_rules_are_read_whole() {
 }
 
 #[test]
+fn a_layout_is_read_whole() {
+    let text = r#"
+        [stores.a]
+        storage.adapter = "x"
+        [stores.a.layout]
+        merge_percent = 1
+        restore_objects = 2
+        read_percent = 3
+        segment_records = 4
+        prefix_bytes = 0
+        cache_bytes = 6
+        [stores.b]
+        storage.adapter = "x"
+        [stores.b.layout]
+        cache_bytes = 0
+    "#;
+    let config = toml(text).unwrap();
+    let tuning = config.stores["a"].tuning;
+    let expected = serde_json::json!({
+        "merge_percent": 1, "restore_objects": 2, "read_percent": 3, "segment_records": 4, "prefix_bytes": 0,
+        "cache_bytes": 6,
+    });
+    assert_eq!(serde_json::to_value(tuning).unwrap(), expected);
+    let usual = Tuning::default();
+    assert_eq!(config.stores["b"].tuning, Tuning { cache_bytes: 0, ..usual });
+}
+
+#[test]
 fn a_rule_that_cannot_be_read_says_why() {
     let text = "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_within = \"30\"";
     let error = refusal(toml(text));
@@ -146,7 +174,7 @@ fn mistakes_name_file_line_and_key() {
         ("\nstore = 1", "etc/p.toml:2: unknown key `store`; allowed here: default, plugins, stores"),
         (
             "[stores.\"a b\"]\nstorge = {}",
-            "etc/p.toml:2: unknown key `stores.\"a b\".storge`; allowed here: compression, retention, single_writer, storage",
+            "etc/p.toml:2: unknown key `stores.\"a b\".storge`; allowed here: compression, layout, retention, single_writer, storage",
         ),
         ("[plugins]\n\npaths = []", "etc/p.toml:3: unknown key `plugins.paths`; allowed here: path"),
         (
@@ -232,6 +260,19 @@ fn mistakes_name_file_line_and_key() {
         (
             "[stores.a]\nstorage.adapter = \"x\"\nretention.keep_labels = [3]",
             "etc/p.toml:3: `stores.a.retention.keep_labels[0]` is a number; expected a label as a string",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nlayout = { restore_object = 2 }",
+            "etc/p.toml:3: unknown key `stores.a.layout.restore_object`; allowed here: cache_bytes, merge_percent, \
+             prefix_bytes, read_percent, restore_objects, segment_records",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nlayout.restore_objects = 1",
+            "etc/p.toml:3: `stores.a.layout.restore_objects` is 1; expected a whole number from 2 to 1024",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\nlayout.merge_percent = \"150\"",
+            "etc/p.toml:3: `stores.a.layout.merge_percent` is a string; expected a whole number from 1 to 1000000",
         ),
         ("default = \"x", "etc/p.toml:1: the config is not valid TOML"),
         ("a = 1\nb = inf", "etc/p.toml:2: the config is not valid TOML"),

@@ -10,9 +10,9 @@ use super::commit::Attempt;
 use super::errors::unreadable;
 use super::head::View;
 use super::manifest::{Decided, Decisions};
-use super::survey::Segment;
+use super::survey::{Segment, left, unreadable as unreadable_records};
 use crate::format::{Mark, MarkKind};
-use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, Timestamp, WriteId, key};
+use crate::{Error, ErrorKind, Result, SessionRef, Timestamp, WriteId, key};
 
 /// How often a collection starts again because another decision came first.
 pub(super) const DECISION_ATTEMPTS: u32 = 16;
@@ -30,6 +30,8 @@ pub struct Collected {
     /// Deleted snapshots whose content still lies in the store, because others are built on it or because it lies in
     /// the newest segment; a compaction erases it.
     pub left: u64,
+    /// Records that are damaged or missing. Nothing is removed from the segments that they belong to, or may belong to.
+    pub unreadable: u64,
     /// Whether the storage keeps what is removed from it, for example as old versions of objects: then nothing of the
     /// above is erased until the storage itself lets go of it.
     pub storage_keeps_versions: bool,
@@ -40,16 +42,17 @@ impl Store {
     /// beside any number of writers, readers and other collections; it may be interrupted and run again.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] without such a store, [`ErrorKind::Integrity`] with nothing freed when a record of the
-    /// session is damaged, [`ErrorKind::OutcomeUnknown`] when the backend left a decision open; otherwise what the
-    /// backend reports. What was freed before an error stays freed.
+    /// [`ErrorKind::NotFound`] without such a store, [`ErrorKind::Integrity`] when the session's decisions cannot be read,
+    /// [`ErrorKind::OutcomeUnknown`] when the backend left a decision open; otherwise what the backend reports. What was
+    /// freed before an error stays freed. A snapshot that cannot be read is no error, but counted in
+    /// [`Collected::unreadable`].
     #[tracing::instrument(level = "debug", skip_all, fields(session = %session))]
     pub async fn collect(&self, session: &SessionRef) -> Result<Collected> {
         self.open_marker().await?;
         self.check_writable().await?;
         for _ in 0..DECISION_ATTEMPTS {
             let view = self.read_view(session).await?;
-            let segments = self.survey(session, &view).await?;
+            let Some(segments) = self.survey(session, &view).await? else { continue };
             if self.must_seal(&view, &segments) {
                 self.put_seal(session, &view).await?;
                 continue;
@@ -74,13 +77,8 @@ impl Store {
     }
 
     async fn finish(&self, session: &SessionRef, view: &View, segments: &[Segment]) -> Result<Collected> {
-        let mut collected = self.sweep(session, &view.decisions).await?;
-        let records = segments.iter().flat_map(|segment| &segment.records);
-        collected.left = records
-            .filter(|record| record.index.get() >= view.decisions.boundary)
-            .filter(|record| record.has_content() && !view.decisions.gone.contains(record.index))
-            .filter(|record| !view.decisions.is_live(record.index))
-            .count() as u64;
+        let mut collected = self.sweep(session, &view.decisions, unreadable_records(segments)).await?;
+        collected.left = left(segments, &view.decisions);
         Ok(collected)
     }
 
@@ -101,7 +99,7 @@ impl Store {
             seal.encode().map_err(|error| unreadable(&what, &key::snapshot_key(session, index), error))?;
         // Whoever took the index, the segment before it may have ended or not: the caller looks again.
         match self.create_record(session, index, write_id, object).await? {
-            Attempt::Committed | Attempt::Taken { .. } => Ok(()),
+            Attempt::Committed | Attempt::Earlier | Attempt::Taken { .. } => Ok(()),
         }
     }
 }
@@ -121,12 +119,15 @@ fn plan(decisions: &Decisions, segments: &[Segment]) -> Option<Decisions> {
     }
     // What is deleted in the middle cannot be passed by the boundary; stubs take its place.
     let closed = rest.split_last().map_or(&[][..], |(_, closed)| closed);
-    let dead = closed.iter().filter(|segment| segment.is_dead(decisions));
-    let gone: Vec<SnapshotIndex> = dead
-        .flat_map(|segment| &segment.records)
-        .filter(|record| record.has_content() && !decisions.gone.contains(record.index))
-        .map(|record| record.index)
-        .collect();
+    let mut gone = Vec::new();
+    for segment in closed.iter().filter(|segment| segment.is_dead(decisions)) {
+        let content = segment.records.iter().filter(|record| record.has_content());
+        gone.extend(content.map(|record| record.index).filter(|index| !decisions.gone.contains(*index)));
+        // Where they were rewritten to is given up with them.
+        if let (Some(first), Some(last)) = (segment.first(), segment.last()) {
+            next.generations.remove_range(first, last);
+        }
+    }
     if boundary == decisions.boundary && gone.is_empty() {
         return None;
     }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::Store;
 use super::errors::unknown_save;
-use super::head::View;
 use super::manifest::{AMBIGUOUS_ATTEMPTS, Decisions};
 use super::objects::Created;
+use crate::format::{PrefixParse, Record};
 use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, WriteId, key};
 
 /// The pause before an ambiguous creation is tried again; it doubles each time.
@@ -17,6 +17,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// How an attempt at one index ended.
 pub(super) enum Attempt {
     Committed,
+    /// The record was stored by an earlier attempt with the same write id, in other bytes: its timestamp, at least, is
+    /// another one.
+    Earlier,
     /// Another writer's record holds the index. `ambiguous`: an attempt before was left open by the adapter.
     Taken {
         ambiguous: bool,
@@ -58,7 +61,8 @@ impl Store {
             }
             match self.read_record(session, index, &key).await {
                 Ok(Some(found)) if found.record.write_id() == write_id => {
-                    return Ok(Attempt::Committed);
+                    let is_this = is_same(&object, &found.record);
+                    return Ok(if is_this { Attempt::Committed } else { Attempt::Earlier });
                 }
                 Ok(Some(_)) => return Ok(Attempt::Taken { ambiguous: open.is_some() }),
                 Ok(None) => {}
@@ -74,18 +78,21 @@ impl Store {
         Err(unknown_save(session, index, write_id, open))
     }
 
-    /// After the record exists: it counts only if no collection passed its index meanwhile.
+    /// After what lies at the index was read: that says who took it only if no collection has passed it meanwhile.
     pub(super) async fn confirm(
         &self,
         session: &SessionRef,
         index: SnapshotIndex,
         write_id: WriteId,
-        view: &View,
+        known: Decisions,
     ) -> Result<Decisions> {
-        let confirmed = self.read_decisions(session, Some(view.decisions.clone())).await;
+        let confirmed = self.read_decisions(session, Some(known)).await;
         match confirmed {
             Ok(decisions) if index.get() >= decisions.boundary => Ok(decisions),
-            Ok(_) => Err(unknown_save(session, index, write_id, None)),
+            Ok(_) => {
+                self.forget(session);
+                Err(unknown_save(session, index, write_id, None))
+            }
             Err(error) => Err(unknown_save(session, index, write_id, None).with_source(error)),
         }
     }
@@ -109,4 +116,12 @@ impl Store {
             }
         }
     }
+}
+
+/// Whether a record is the object that was sent, or the stub that took its place.
+fn is_same(sent: &[u8], found: &Record) -> bool {
+    let Ok(PrefixParse::Complete { record: sent, .. }) = Record::parse_prefix(sent) else { return false };
+    let stub = matches!(found, Record::Mark(mark) if !mark.is_seal());
+    sent == *found
+        || stub && matches!((sent.identity_digest(), found.identity_digest()), (Ok(a), Ok(b)) if a == b)
 }

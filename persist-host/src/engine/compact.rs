@@ -8,9 +8,9 @@ use super::encode::Body;
 use super::errors::unreadable;
 use super::fetch::Reading;
 use super::head::View;
-use super::manifest::Decided;
+use super::manifest::{Decided, Decisions};
 use super::objects::Created;
-use super::survey::Segment;
+use super::survey::{Segment, left, unreadable as unreadable_records};
 use crate::format::{Generation, IndexSet, SnapshotObject};
 use crate::{Error, Result, SessionRef, SnapshotIndex, WriteId, key};
 
@@ -20,35 +20,58 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::collect`]; a kept snapshot that cannot be restored is [`ErrorKind::Integrity`](crate::ErrorKind) and
-    /// nothing is erased that it is built on.
+    /// nothing is erased that it is built on. What cannot be erased because a record beside it cannot be read is counted
+    /// in [`Collected::left`].
     #[tracing::instrument(level = "debug", skip_all, fields(session = %session))]
     pub async fn compact(&self, session: &SessionRef) -> Result<Collected> {
         let mut total = self.collect(session).await?;
         let mut lost = 0;
         while lost < DECISION_ATTEMPTS {
-            let view = self.read_view(session).await?;
-            let segments = self.survey(session, &view).await?;
-            let Some(at) = segments.iter().position(|segment| holds_erasable(segment, &view)) else {
-                let swept = self.sweep(session, &view.decisions).await?;
+            let mut view = self.read_view(session).await?;
+            let Some(segments) = self.survey(session, &view).await? else {
+                lost += 1;
+                continue;
+            };
+            if !segments.iter().any(|segment| holds_erasable(segment, &view)) {
+                let swept = self.sweep(session, &view.decisions, unreadable_records(&segments)).await?;
                 total.add(&swept);
-                total.left = 0;
+                total.left = left(&segments, &view.decisions);
                 self.cache().remove(session);
                 return Ok(total);
-            };
-            if at + 1 == segments.len() {
-                self.put_seal(session, &view).await?;
-                continue;
             }
-            match self.rewrite(session, &view, &segments[at]).await? {
-                Some(rewritten) => total.rewritten += rewritten,
-                None => lost += 1,
+            let newest = segments.len() - 1;
+            for (at, segment) in segments.iter().enumerate() {
+                if !holds_erasable(segment, &view) {
+                    continue;
+                }
+                if at == newest {
+                    self.put_seal(session, &view).await?;
+                    break;
+                }
+                // As long as no other decision comes first, the survey is still right about the segments that follow.
+                match self.rewrite(session, &view, segment).await? {
+                    Some((rewritten, decisions)) => {
+                        total.rewritten += rewritten;
+                        view = View::new(decisions, view.head);
+                    }
+                    None => {
+                        lost += 1;
+                        break;
+                    }
+                }
             }
         }
         Err(busy(session))
     }
 
-    /// Rewrites a closed segment; `None` when another decision came first.
-    async fn rewrite(&self, session: &SessionRef, view: &View, segment: &Segment) -> Result<Option<u64>> {
+    /// Rewrites a closed segment; how many snapshots of it are kept, and the decisions that hold then. `None` when
+    /// another decision came first.
+    async fn rewrite(
+        &self,
+        session: &SessionRef,
+        view: &View,
+        segment: &Segment,
+    ) -> Result<Option<(u64, Decisions)>> {
         let (Some(first), Some(last)) = (segment.first(), segment.last()) else { return Ok(None) };
         let generation = Generation { seq: view.decisions.seq + 1, attempt: WriteId::random() };
         let mut kept = IndexSet::new();
@@ -84,8 +107,8 @@ impl Store {
         next.generations.replace(first, last, generation, kept);
         match self.decide(session, &next).await? {
             Decided::Yes => {
-                self.remember(session, View::new(next, view.head));
-                Ok(Some(count))
+                self.remember(session, View::new(next.clone(), view.head));
+                Ok(Some((count, next)))
             }
             Decided::Lost => Ok(None),
         }
@@ -135,15 +158,13 @@ impl Collected {
     fn add(&mut self, other: &Self) {
         self.freed_bytes += other.freed_bytes;
         self.freed_objects += other.freed_objects;
+        self.unreadable = other.unreadable;
     }
 }
 
-/// Whether a segment still holds content of deleted snapshots.
+/// Whether a segment still holds content of deleted snapshots that rewriting it erases. One with a record that cannot be
+/// read cannot be rewritten as a whole.
 fn holds_erasable(segment: &Segment, view: &View) -> bool {
-    let decisions = &view.decisions;
-    segment.records.iter().any(|record| {
-        decisions.deleted.contains(record.index)
-            && !decisions.gone.contains(record.index)
-            && !matches!(&record.located.record, crate::format::Record::Mark(mark) if mark.is_seal())
-    })
+    segment.unreadable().next().is_none()
+        && segment.records.iter().any(|record| record.is_left(&view.decisions))
 }

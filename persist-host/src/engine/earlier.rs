@@ -16,8 +16,22 @@ use crate::{
 const SEARCH_WIDTH: usize = 16;
 
 impl Store {
+    /// Finds the snapshot that an earlier attempt with this write id stored, and makes sure that it counts.
+    pub(super) async fn saved_earlier(
+        &self,
+        request: &SaveRequest,
+        write_id: WriteId,
+        view: &View,
+    ) -> Result<Option<SnapshotInfo>> {
+        let Some(info) = self.saved_before(request, write_id, view).await? else { return Ok(None) };
+        self.settle(&request.session, info.snapshot_index, write_id).await?;
+        // A request of the earlier attempt may have arrived where a collection had passed, or been passed just now.
+        self.confirm(&request.session, info.snapshot_index, write_id, view.decisions.clone()).await?;
+        Ok(Some(info))
+    }
+
     /// Looks for a snapshot that an earlier attempt with this write id stored.
-    pub(super) async fn saved_before(
+    async fn saved_before(
         &self,
         request: &SaveRequest,
         write_id: WriteId,

@@ -201,7 +201,8 @@ impl Store {
         }
     }
 
-    fn codec(&self) -> Result<Option<Arc<dyn persist_plugin_api::DynCompression>>> {
+    /// The codec that new objects are compressed with.
+    pub(super) fn codec(&self) -> Result<Option<Arc<dyn persist_plugin_api::DynCompression>>> {
         let options = self.options();
         options.codec_name.as_deref().map(|name| options.codecs.codec(name)).transpose()
     }

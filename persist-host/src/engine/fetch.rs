@@ -9,11 +9,11 @@ use super::errors::{damaged, deleted, missing, unreadable};
 use super::manifest::Decisions;
 use crate::codec::{self, Coding, off_thread};
 use crate::delta::decode_ops;
-use crate::format::{FormatError, Generation, Header, RecordObject, SnapshotObject};
+use crate::format::{FormatError, Generation, Header, RecordObject, SnapshotObject, Transform};
 use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, key};
 
 /// How often a read starts again because a decision came between its requests.
-const READ_ATTEMPTS: u32 = 8;
+pub(super) const READ_ATTEMPTS: u32 = 8;
 
 /// A snapshot as it was read, every stored byte checked.
 pub(super) struct Fetched {
@@ -78,8 +78,7 @@ impl Store {
                 }
             }
         }
-        let message = format!("the session {session} changes faster than its snapshot @{index} can be read");
-        Err(Error::new(ErrorKind::Unavailable, "session_busy", message).with_hint("try again"))
+        Err(too_busy_to_read(session))
     }
 
     /// Reads what lies under a snapshot's own key, deleted or not, with its ancestors: what the record after it may be
@@ -163,7 +162,7 @@ impl Store {
                 return Err(unreadable(&format_args!("the snapshot {session}@{index}"), key, error));
             }
             Ok(RecordObject::Snapshot(object)) => match object.header().expect_identity(session, index) {
-                Ok(()) => Found::Snapshot(Box::new(object)),
+                Ok(()) => Found::Snapshot(object),
                 Err(error) => Found::Damaged(error),
             },
             Ok(RecordObject::Mark(mark)) => match mark.kind {
@@ -265,7 +264,7 @@ impl Store {
             _ => return Err(corrupt("it does not build on its ancestors".to_owned())),
         };
         let coding = Coding {
-            codec: self.codec_of(&what, header)?,
+            codec: self.codec_of(&what, &header.storage.transforms)?,
             prefix: base.as_ref().map_or_else(Bytes::new, |(delta, chain)| chain.prefix(delta.prefix_len)),
         };
         if let Some((delta, _)) = &base
@@ -307,13 +306,13 @@ impl Store {
         Ok(chain.with(layer(Some(ops), literals)))
     }
 
-    /// The codec that a snapshot was written with.
+    /// The codec that an object was written with.
     pub(super) fn codec_of(
         &self,
         what: &str,
-        header: &Header,
+        transforms: &[Transform],
     ) -> Result<Option<std::sync::Arc<dyn persist_plugin_api::DynCompression>>> {
-        match &header.storage.transforms[..] {
+        match transforms {
             [] => Ok(None),
             [codec] => Ok(Some(self.options().codecs.codec(&codec.name)?)),
             more => {
@@ -342,4 +341,10 @@ impl Store {
         })
         .await
     }
+}
+
+/// Decisions come faster than this process can read.
+pub(super) fn too_busy_to_read(session: &SessionRef) -> Error {
+    let message = format!("the session {session} changes faster than it can be read");
+    Error::new(ErrorKind::Unavailable, "session_busy", message).with_hint("try again")
 }

@@ -65,6 +65,11 @@ impl View {
         Self { decisions, head, ..Self::default() }
     }
 
+    /// The same with what is known of the head's record.
+    pub(super) fn with_head_record(self, head_record: Option<HeadRecord>) -> Self {
+        Self { head_record, ..self }
+    }
+
     /// What this process knows after it saved a snapshot.
     pub(super) fn after_save(decisions: Decisions, header: &Header) -> Self {
         let index = header.identity.snapshot_index;
@@ -80,20 +85,49 @@ impl Store {
     /// occupied index finds it; a listing only shortens the way.
     pub(super) async fn read_view(&self, session: &SessionRef) -> Result<View> {
         let listed = self.list_numbers(&key::snapshot_prefix(session)).await?;
-        let mut hint = listed.last().map(|(number, _)| *number);
-        let mut decisions = self.read_decisions(session, None).await?;
+        let hint = listed.last().map(|(number, _)| *number);
+        let decisions = self.read_decisions(session, None).await?;
+        self.find_head(session, hint, decisions).await
+    }
+
+    /// Finds the head from an index that may be occupied.
+    async fn find_head(
+        &self,
+        session: &SessionRef,
+        mut hint: Option<u64>,
+        mut decisions: Decisions,
+    ) -> Result<View> {
         loop {
             let head = self.probe_upwards(session, hint, decisions.boundary).await?;
-            // The boundary may have passed the result meanwhile; then what was probed says nothing.
-            let confirmed = self.read_decisions(session, Some(decisions)).await?;
-            if head.is_none_or(|head| head.get() + 1 >= confirmed.boundary) {
-                return Ok(View::new(confirmed, head));
+            let (seq, boundary) = (decisions.seq, decisions.boundary);
+            decisions = self.read_decisions(session, Some(decisions)).await?;
+            if decisions.seq != seq {
+                // What was probed may be collected by now, and what came after it is not in the view.
+                hint = head.map(SnapshotIndex::get);
+                continue;
             }
-            decisions = confirmed;
-            hint = None;
+            return match head {
+                None if hint.is_some_and(|hint| hint > boundary) => Err(self.listed_in_vain(session)),
+                // Everything below the boundary is gone, so a session without records ends just before it.
+                None => {
+                    let last = SnapshotIndex::new(boundary).ok().and_then(SnapshotIndex::previous);
+                    Ok(View::new(decisions, last))
+                }
+                head => Ok(View::new(decisions, head)),
+            };
         }
     }
 
+    fn listed_in_vain(&self, session: &SessionRef) -> Error {
+        let message = format!(
+            "the storage of store {:?} lists snapshots of {session} that it cannot read",
+            self.options().name
+        );
+        let cause = plugin::Error::new(plugin::ErrorCode::OTHER, "listed objects are missing");
+        Error::from_adapter(message, cause)
+    }
+
+    /// The highest occupied index, from the hint or the boundary upwards without a gap.
     async fn probe_upwards(
         &self,
         session: &SessionRef,
@@ -110,16 +144,7 @@ impl Store {
             head = Some(index);
             next = index.next();
         }
-        if head.is_none() && hint.is_some_and(|hint| hint > boundary) {
-            let message = format!(
-                "the storage of store {:?} lists snapshots of {session} that it cannot read",
-                self.options().name
-            );
-            let cause = plugin::Error::new(plugin::ErrorCode::OTHER, "listed objects are missing");
-            return Err(Error::from_adapter(message, cause));
-        }
-        // Everything below the boundary is gone, so a session without records ends just before it.
-        Ok(head.or_else(|| SnapshotIndex::new(boundary).ok().and_then(SnapshotIndex::previous)))
+        Ok(head)
     }
 
     /// Brings a view up to date by probing upwards from where it ended; cheaper than a new search after a conflict.
@@ -129,9 +154,7 @@ impl Store {
         view: View,
         occupied: SnapshotIndex,
     ) -> Result<View> {
-        let head = self.probe_upwards(session, Some(occupied.get()), view.decisions.boundary).await?;
-        let decisions = self.read_decisions(session, Some(view.decisions)).await?;
-        Ok(View::new(decisions, head))
+        self.find_head(session, Some(occupied.get()), view.decisions).await
     }
 
     /// Looks at the newest records, as far down as to the newest live snapshot; seals are none.

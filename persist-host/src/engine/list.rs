@@ -2,6 +2,7 @@
 
 use std::future::ready;
 
+use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use persist_plugin_api::ListRequest;
 
@@ -9,7 +10,7 @@ use super::Store;
 use super::errors::{missing, unreadable};
 use super::fetch::Reading;
 use super::manifest::Decisions;
-use crate::format::FormatError;
+use crate::format::{FormatError, Manifest};
 use crate::key::DecodedSegment;
 use crate::{
     AgentId, Error, ErrorKind, RefPattern, Result, SessionId, SessionRef, SnapshotIndex, SnapshotInfo, key,
@@ -17,6 +18,10 @@ use crate::{
 
 /// How many headers of a session are read at once.
 const HEADERS_AT_ONCE: usize = 16;
+
+/// How many "directories" the first page of a listing holds: few, because a file system has to look into each, and
+/// whoever reads the listing waits for the first page.
+const FIRST_PAGE: u32 = 16;
 
 impl Store {
     /// Lists the snapshots that a pattern covers, in ascending order of their sessions' keys and of their indices.
@@ -31,35 +36,43 @@ impl Store {
         })
     }
 
-    /// The sessions that a pattern covers, whether or not they have snapshots left.
-    pub(super) fn sessions(
-        &self,
-        pattern: &RefPattern,
-    ) -> impl Stream<Item = Result<SessionRef>> + Send + use<'_> {
+    /// Lists the sessions that a pattern covers, in ascending order of their keys, as they are found. A session that the
+    /// pattern names is taken at its word; the others are there, whether or not they have snapshots left.
+    ///
+    /// What cannot be told to be a session is an error in its place, [`ErrorKind::Integrity`] with its key; the sessions
+    /// after it still come. An error of the backend ends the listing.
+    pub fn sessions(&self, pattern: &RefPattern) -> impl Stream<Item = Result<SessionRef>> + Send + use<'_> {
         let pattern = pattern.clone();
         stream::once(async move {
             self.open_marker().await?;
-            Ok::<_, Error>(match (pattern.agent, pattern.session) {
-                (Some(agent), Some(session)) => stream::iter([Ok(SessionRef::new(agent, session))]).boxed(),
-                (Some(agent), None) => self.sessions_below(key::sessions_prefix(&agent)).boxed(),
-                (None, _) => self
-                    .directories(key::agents_prefix().to_owned())
-                    .flat_map(|agent| match agent {
-                        Ok(agent) => self.sessions_below(agent).boxed(),
-                        Err(error) => stream::iter([Err(error)]).boxed(),
-                    })
-                    .boxed(),
-            })
+            Ok::<_, Error>(self.sessions_below_pattern(&pattern))
         })
         .try_flatten()
     }
 
+    /// The same, whether or not the store has a marker.
+    pub(super) fn sessions_below_pattern(&self, pattern: &RefPattern) -> BoxStream<'_, Result<SessionRef>> {
+        match (pattern.agent.clone(), pattern.session.clone()) {
+            (Some(agent), Some(session)) => stream::iter([Ok(SessionRef::new(agent, session))]).boxed(),
+            (Some(agent), None) => self.sessions_below(key::sessions_prefix(&agent)).boxed(),
+            (None, _) => self
+                .directories(key::agents_prefix().to_owned())
+                .flat_map(|agent| match agent {
+                    Ok(agent) => self.sessions_below(agent).boxed(),
+                    Err(error) => stream::iter([Err(error)]).boxed(),
+                })
+                .boxed(),
+        }
+    }
+
     /// The "directories" directly below a prefix, page by page.
     fn directories(&self, prefix: String) -> impl Stream<Item = Result<String>> + Send + '_ {
-        stream::try_unfold(Some(ListRequest::directory(prefix)), move |request| async move {
+        let first = ListRequest::directory(prefix).limit(FIRST_PAGE);
+        stream::try_unfold(Some(first), move |request| async move {
             let Some(request) = request else { return Ok::<_, Error>(None) };
             let page = self.list_page(request.clone()).await?;
-            let next = page.next.map(|next| request.continued(Some(next)));
+            let next = page.next;
+            let next = next.map(|next| request.limit(ListRequest::DEFAULT_LIMIT).continued(Some(next)));
             Ok(Some((stream::iter(page.prefixes.into_iter().map(Ok)), next)))
         })
         .try_flatten()
@@ -92,7 +105,10 @@ impl Store {
         let prefix = format!("{directory}d/");
         let numbers = self.list_numbers(&prefix).await?;
         let Some((first, _)) = numbers.first() else {
-            return Err(stray("it holds no snapshots that say whose it is"));
+            return self
+                .session_of_manifests(directory)
+                .await?
+                .ok_or_else(|| stray("it holds no snapshots that say whose it is"));
         };
         let record = format!("{prefix}{first:010}");
         let located =
@@ -103,6 +119,19 @@ impl Store {
         } else {
             Err(stray("its first record belongs to another session"))
         }
+    }
+
+    /// The session whose manifests lie in a directory: a copy that is just begun has nothing else.
+    async fn session_of_manifests(&self, directory: &str) -> Result<Option<SessionRef>> {
+        let prefix = format!("{directory}m/");
+        let Some((last, _)) = self.list_numbers(&prefix).await?.pop() else { return Ok(None) };
+        let key = format!("{prefix}{last:010}");
+        let Some(object) = self.read(&key).await? else { return Ok(None) };
+        let manifest = Manifest::parse(&object).map_err(|error| {
+            unreadable(&format_args!("a manifest in the directory {directory:?}"), &key, error)
+        })?;
+        let found = manifest.session;
+        Ok((key::manifest_prefix(&found) == prefix).then_some(found))
     }
 
     fn list_session(

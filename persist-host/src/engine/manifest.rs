@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, WriteId, key};
 pub(super) const AMBIGUOUS_ATTEMPTS: u32 = 4;
 
 /// The last manifest that a reader knows of; number 0 stands for "none yet".
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Decisions {
     pub(super) seq: u64,
     pub(super) boundary: u64,

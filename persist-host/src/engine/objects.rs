@@ -19,7 +19,9 @@ pub(super) enum Created {
     Exists,
     /// The adapter failed and the object may or may not exist now, or come into being later.
     Ambiguous(plugin::Error),
-    /// The object may exist, but not for long: the adapter could not make it durable. Reading it back proves nothing.
+    /// The object may exist, but not for long: the adapter could not make it durable. Or it may come into being at any
+    /// time, on top of whatever is there then, because the adapter cannot create atomically. Reading it back proves
+    /// nothing.
     NotDurable(plugin::Error),
     /// The adapter failed and certainly nothing was written.
     Refused(plugin::Error),
@@ -34,23 +36,39 @@ pub(super) struct Located {
 impl Store {
     /// Creates an object if its key is free.
     pub(super) async fn create(&self, key: &str, data: Bytes) -> Result<Created> {
-        let result = if self.check_writable().await?.atomic_create {
-            self.storage().save_if_absent(key, data).await
-        } else {
-            // The user vouched for being the only writer (`single_writer`), so nobody comes between the two calls.
-            match self.storage().exists(key).await {
-                Ok(true) => return Ok(Created::Exists),
-                Ok(false) => self.storage().save(key, data).await,
-                Err(error) => return Ok(Created::Refused(error)),
-            }
-        };
-        Ok(match result {
+        if !self.check_writable().await?.atomic_create {
+            return Ok(self.create_alone(key, data).await);
+        }
+        Ok(match self.storage().save_if_absent(key, data).await {
             Ok(()) => Created::Yes,
             Err(error) if error.code() == ErrorCode::ALREADY_EXISTS => Created::Exists,
             Err(error) if error.is_not_applied() => Created::Refused(error),
             Err(error) if error.code() == ErrorCode::NOT_DURABLE => Created::NotDurable(error),
             Err(error) => Created::Ambiguous(error),
         })
+    }
+
+    /// As [`create`](Store::create) where the storage cannot do so atomically. The user vouched for being the only
+    /// writer (`single_writer`), so nobody comes between the calls. A write that is left open would overwrite whatever
+    /// it meets when it lands, so after one that cannot be found to have landed nothing more is written.
+    async fn create_alone(&self, key: &str, data: Bytes) -> Created {
+        match self.storage().exists(key).await {
+            Ok(true) => return Created::Exists,
+            Ok(false) => {}
+            Err(error) => return Created::Refused(error),
+        }
+        match self.storage().save(key, data.clone()).await {
+            Ok(()) => Created::Yes,
+            Err(error) if error.is_not_applied() => Created::Refused(error),
+            Err(error) => {
+                let durable = error.code() != ErrorCode::NOT_DURABLE;
+                if durable && self.storage().load(key).await.is_ok_and(|found| found == data) {
+                    return Created::Yes;
+                }
+                self.stop_writing();
+                Created::NotDurable(error)
+            }
+        }
     }
 
     /// Reads a whole object; `None` when there is none.
@@ -69,6 +87,7 @@ impl Store {
 
     /// Replaces an object by another; whether it was there before does not matter.
     pub(super) async fn overwrite(&self, key: &str, data: Bytes) -> Result<()> {
+        self.check_writable().await?;
         self.storage().save(key, data).await.map_err(|error| {
             Error::from_adapter(format!("cannot replace the object {key:?}"), error).with_context("key", key)
         })
@@ -76,6 +95,7 @@ impl Store {
 
     /// Removes an object; one that is not there is fine.
     pub(super) async fn remove(&self, key: &str) -> Result<()> {
+        self.check_writable().await?;
         self.storage().delete(key).await.map_err(|error| {
             Error::from_adapter(format!("cannot remove the object {key:?}"), error).with_context("key", key)
         })
@@ -99,6 +119,20 @@ impl Store {
 
     /// As [`read_record`](Store::read_record), for an object whose ids are not known before.
     pub(super) async fn read_any_record(&self, what: &str, key: &str) -> Result<Option<Located>> {
+        let Some((record, header_end)) = self.read_header(what, key, Record::parse_prefix).await? else {
+            return Ok(None);
+        };
+        let stored_bytes = record.object_len(header_end).map_err(|error| unreadable(&what, key, error))?;
+        Ok(Some(Located { record, stored_bytes }))
+    }
+
+    /// Reads and checks the header of an object, and where it ends; `None` when there is no object.
+    pub(super) async fn read_header<T>(
+        &self,
+        what: &str,
+        key: &str,
+        parse: fn(&[u8]) -> Result<PrefixParse<T>, FormatError>,
+    ) -> Result<Option<(T, usize)>> {
         let mut wanted = HEADER_READ_BYTES;
         loop {
             let prefix = match self.storage().load_range(key, 0..wanted).await {
@@ -106,12 +140,8 @@ impl Store {
                 Err(error) if error.code() == ErrorCode::NOT_FOUND => return Ok(None),
                 Err(error) => return Err(cannot_read(key, error)),
             };
-            match Record::parse_prefix(&prefix).map_err(|error| unreadable(&what, key, error))? {
-                PrefixParse::Complete { record, header_end } => {
-                    let stored_bytes =
-                        record.object_len(header_end).map_err(|error| unreadable(&what, key, error))?;
-                    return Ok(Some(Located { record, stored_bytes }));
-                }
+            match parse(&prefix).map_err(|error| unreadable(&what, key, error))? {
+                PrefixParse::Complete { record, header_end } => return Ok(Some((record, header_end))),
                 PrefixParse::NeedMore(needed) if needed as u64 > wanted => wanted = needed as u64,
                 // More was asked for than the object has: it ends inside its header.
                 PrefixParse::NeedMore(needed) => {

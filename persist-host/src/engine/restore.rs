@@ -2,11 +2,20 @@
 
 use super::Store;
 use super::errors::{deleted, missing, no_session, no_snapshot, no_snapshot_here};
-use super::fetch::{Fetched, Reading};
+use super::fetch::{Fetched, READ_ATTEMPTS, Reading, too_busy_to_read};
 use super::manifest::Decisions;
 use super::objects::Located;
 use crate::format::{Header, Record};
 use crate::{Error, ErrorKind, Restored, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef, key};
+
+/// A live snapshot, without its state.
+pub(super) struct Live {
+    pub(super) header: Box<Header>,
+    /// The length of its object.
+    pub(super) stored_bytes: u64,
+    /// What held when it was found.
+    pub(super) decisions: Decisions,
+}
 
 impl Store {
     /// Gives back a snapshot's state, byte for byte; every byte that was read has been checked.
@@ -55,25 +64,29 @@ impl Store {
     }
 
     /// Reads the newest live snapshot.
-    async fn fetch_newest(&self, session: &SessionRef) -> Result<Box<Fetched>> {
-        let view = self.read_view(session).await?;
-        let mut candidate = view.head;
-        while let Some(index) = candidate.filter(|index| index.get() >= view.decisions.boundary) {
-            if view.decisions.is_live(index) {
-                match self.fetch(session, index, Some(view.decisions.clone())).await {
-                    Ok(Reading::Found(fetched)) => return Ok(fetched),
-                    Ok(Reading::Nothing) => {
-                        return Err(missing(session, index, &key::snapshot_key(session, index)));
+    pub(super) async fn fetch_newest(&self, session: &SessionRef) -> Result<Box<Fetched>> {
+        'view: for _ in 0..READ_ATTEMPTS {
+            let view = self.read_view(session).await?;
+            let mut candidate = view.head;
+            while let Some(index) = candidate.filter(|index| index.get() >= view.decisions.boundary) {
+                if view.decisions.is_live(index) {
+                    match self.fetch(session, index, Some(view.decisions.clone())).await {
+                        Ok(Reading::Found(fetched)) => return Ok(fetched),
+                        Ok(Reading::Nothing) => {
+                            return Err(missing(session, index, &key::snapshot_key(session, index)));
+                        }
+                        // A seal: the one before is the newest.
+                        Ok(Reading::NoSnapshot) => {}
+                        // Deleted just now, and by now there may be newer ones than the view has.
+                        Err(error) if error.kind() == ErrorKind::NotFound => continue 'view,
+                        Err(error) => return Err(error),
                     }
-                    // A seal, or a snapshot that was deleted just now: the one before is the newest.
-                    Ok(Reading::NoSnapshot) => {}
-                    Err(error) if error.kind() == ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
                 }
+                candidate = index.previous();
             }
-            candidate = index.previous();
+            return Err(no_session(session));
         }
-        Err(no_session(session))
+        Err(too_busy_to_read(session))
     }
 
     /// Reads the metadata of a live snapshot, wherever it lies.
@@ -93,9 +106,26 @@ impl Store {
         &self,
         session: &SessionRef,
         index: SnapshotIndex,
+        found: Result<Option<Located>>,
+        decisions: Decisions,
+    ) -> Result<Reading<SnapshotInfo>> {
+        Ok(match self.locate(session, index, found, decisions).await? {
+            Reading::Found(live) => {
+                Reading::Found(self.info(&live.header, live.stored_bytes, &live.decisions))
+            }
+            Reading::NoSnapshot => Reading::NoSnapshot,
+            Reading::Nothing => Reading::Nothing,
+        })
+    }
+
+    /// As [`judge`](Store::judge), for a caller that needs the header.
+    pub(super) async fn locate(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
         mut found: Result<Option<Located>>,
         mut decisions: Decisions,
-    ) -> Result<Reading<SnapshotInfo>> {
+    ) -> Result<Reading<Live>> {
         loop {
             if !decisions.is_live(index) {
                 return Err(deleted(session, index));
@@ -107,7 +137,7 @@ impl Store {
             }
             match found? {
                 Some(Located { record: Record::Snapshot(header), stored_bytes }) => {
-                    return Ok(Reading::Found(self.info(&header, stored_bytes, &decisions)));
+                    return Ok(Reading::Found(Live { header, stored_bytes, decisions }));
                 }
                 Some(Located { record: Record::Mark(mark), .. }) if !mark.is_moved() => {
                     return Ok(Reading::NoSnapshot);

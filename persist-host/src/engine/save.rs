@@ -30,8 +30,8 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] when the state is not valid JSON or the storage may not be saved to,
-    /// [`ErrorKind::Conflict`] when [`SaveRequest::expect_parent`] does not hold, [`ErrorKind::OutcomeUnknown`] when the
-    /// backend left open whether the snapshot was stored; otherwise what the backend or the codec reports. Except after
+    /// [`ErrorKind::Conflict`] when [`SaveRequest::expect_parent`] does not hold or a live snapshot of the session has the
+    /// [name](SaveRequest::name), [`ErrorKind::OutcomeUnknown`] when the backend left open whether the snapshot was stored; otherwise what the backend or the codec reports. Except after
     /// [`ErrorKind::OutcomeUnknown`], an error means that certainly nothing was saved.
     #[tracing::instrument(level = "debug", skip_all, fields(session = %request.session, bytes = request.state.len()))]
     pub async fn save(&self, request: SaveRequest) -> Result<SnapshotInfo> {
@@ -40,8 +40,7 @@ impl Store {
         let mut view = None;
         if let Some(write_id) = request.write_id {
             let fresh = self.read_view(&request.session).await?;
-            if let Some(info) = self.saved_before(&request, write_id, &fresh).await? {
-                self.settle(&request.session, info.snapshot_index, write_id).await?;
+            if let Some(info) = self.saved_earlier(&request, write_id, &fresh).await? {
                 return Ok(info);
             }
             view = Some(fresh);
@@ -64,6 +63,7 @@ impl Store {
             }
         };
         let mut checked = None;
+        let mut name = None;
         loop {
             self.know_head(session, &mut view).await?;
             if let Err(refusal) = check_parents(request, &view) {
@@ -87,24 +87,38 @@ impl Store {
                 .map_err(|error| unencodable(session, index, error))?;
             self.check_size(&object).await?;
             self.create_marker().await?;
+            if let Some(wanted) = &request.name {
+                let held = name.take();
+                name = Some(self.hold_name(session, wanted, draft.write_id, index, &view, held).await?);
+            }
             match self.create_record(session, index, draft.write_id, object.clone()).await? {
                 Attempt::Committed => {
-                    let decisions = self.confirm(session, index, draft.write_id, &view).await?;
+                    let known = view.decisions.clone();
+                    let decisions = self.confirm(session, index, draft.write_id, known).await?;
                     self.remember(session, View::after_save(decisions, &header));
                     let chain = body.into_chain(index, &object, request.state.len() as u64);
                     let warm = Warm::new(chain, request.state.clone(), Some(found.checkpoints));
                     self.keep_warm(session, warm);
                     return Ok(SnapshotInfo::new(&header, object.len() as u64, &self.options().storage_name));
                 }
+                Attempt::Earlier => {
+                    // It came into being after this save looked for it.
+                    let fresh = self.read_view(session).await;
+                    let unknown =
+                        |error| unknown_save(session, index, draft.write_id, None).with_source(error);
+                    let found = self.saved_earlier(request, draft.write_id, &fresh.map_err(unknown)?).await?;
+                    return found.ok_or_else(|| unknown_save(session, index, draft.write_id, None));
+                }
                 Attempt::Taken { ambiguous } => {
                     tracing::debug!(%index, "another writer took the index");
+                    if ambiguous {
+                        // Our own record may have been there, committed, deleted and collected since.
+                        let known = view.decisions.clone();
+                        self.confirm(session, index, draft.write_id, known).await?;
+                    }
                     view = self.advance_view(session, view, index).await?;
                     fresh = true;
                     checked = Some(found);
-                    if ambiguous && index.get() < view.decisions.boundary {
-                        // Our own record may have been there, committed, deleted and collected since.
-                        return Err(unknown_save(session, index, draft.write_id, None));
-                    }
                 }
             }
         }
@@ -155,6 +169,7 @@ impl Store {
             description: request.description.clone(),
             name: request.name.clone(),
             labels: request.labels.clone(),
+            forked_from: None,
         };
         let storage = body.storage(draft.write_id, self.options().codec_name.as_deref());
         Header::new(identity, storage).map_err(|error| unencodable(session, index, error))
@@ -165,17 +180,18 @@ impl Store {
         self.cache().get(session)
     }
 
-    fn keep_warm(&self, session: &SessionRef, warm: Warm) {
+    pub(super) fn keep_warm(&self, session: &SessionRef, warm: Warm) {
         self.cache().put(session, Arc::new(warm), self.options().tuning.cache_bytes);
     }
 
-    async fn check_size(&self, object: &Bytes) -> Result<()> {
+    /// Checks that the storage takes an object of this size.
+    pub(super) async fn check_size(&self, object: &Bytes) -> Result<()> {
         let Some(most) = self.check_writable().await?.max_object_size else { return Ok(()) };
         if object.len() as u64 <= most {
             return Ok(());
         }
         let message = format!(
-            "the snapshot takes {} bytes and the storage {:?} holds at most {most} an object; nothing was saved",
+            "the object takes {} bytes and the storage {:?} holds at most {most} an object; nothing was saved",
             object.len(),
             self.options().storage_name
         );
@@ -221,7 +237,7 @@ fn check_parents(request: &SaveRequest, view: &View) -> Result<()> {
     }
 }
 
-fn unencodable(session: &SessionRef, index: SnapshotIndex, error: FormatError) -> Error {
+pub(super) fn unencodable(session: &SessionRef, index: SnapshotIndex, error: FormatError) -> Error {
     let message = format!("the snapshot {session}@{index} cannot be written; nothing was saved");
     Error::new(ErrorKind::InvalidInput, "cannot_be_encoded", message).with_source(error)
 }

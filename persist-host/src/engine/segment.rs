@@ -7,8 +7,10 @@
 //! chain fall from the bottom to the top, as the runs of a log-structured merge tree do, which keeps it short.
 //! `docs/adr/0006-deltas.md` has the figures that the defaults were chosen by.
 
+use serde::Serialize;
+
 /// How the engine lays out segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Tuning {
     /// A new delta replaces the topmost of its chain when it has grown to this share of it, in percent: less reads

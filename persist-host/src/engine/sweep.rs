@@ -6,21 +6,24 @@ use persist_plugin_api::{ListRequest, ObjectMeta};
 
 use super::Store;
 use super::collect::Collected;
-use super::errors::unreadable;
+use super::errors::{missing, unreadable};
 use super::manifest::Decisions;
-use crate::format::{Mark, MarkKind, Moved, Record};
-use crate::{Result, SessionRef, SnapshotIndex, key};
+use crate::format::{IndexSet, Mark, MarkKind, Moved, Record};
+use crate::{ErrorKind, Result, SessionRef, SnapshotIndex, key};
 
 /// How many removals run at once.
 const REMOVALS_AT_ONCE: usize = 16;
 
 impl Store {
-    /// Removes everything of a session that the decisions have given up.
-    pub(super) async fn sweep(&self, session: &SessionRef, decisions: &Decisions) -> Result<Collected> {
-        let mut collected = Collected {
-            storage_keeps_versions: self.check_writable().await?.keeps_versions,
-            ..Collected::default()
-        };
+    /// Removes everything of a session that the decisions have given up. Damaged records are left as they are, and
+    /// counted together with the `unreadable` ones that were met before.
+    pub(super) async fn sweep(
+        &self,
+        session: &SessionRef,
+        decisions: &Decisions,
+        unreadable: IndexSet,
+    ) -> Result<Collected> {
+        let mut collected = Collected::default();
         let mut garbage = self.records_below(session, decisions).await?;
         garbage.extend(self.unnamed_rewrites(session, decisions).await?);
         garbage.extend(self.dead_attachments(session, decisions).await?);
@@ -32,7 +35,9 @@ impl Store {
             collected.freed_bytes += size;
         }
         drop(removals);
-        self.replace_by_stubs(session, decisions, &mut collected).await?;
+        self.replace_by_stubs(session, decisions, unreadable, &mut collected).await?;
+        // Asked afterwards: some storages show only by the answer to a deletion that they keep what was deleted.
+        collected.storage_keeps_versions = self.ask_capabilities().await?.keeps_versions;
         Ok(collected)
     }
 
@@ -53,7 +58,7 @@ impl Store {
         }
     }
 
-    /// Rewritten snapshots that no manifest names, or none any more. A generation that is to be named by a later
+    /// Rewritten snapshots that no manifest names, or none any more, and those that are erased. A generation that is to be named by a later
     /// manifest may still be in the making.
     async fn unnamed_rewrites(&self, session: &SessionRef, decisions: &Decisions) -> Result<Vec<ObjectMeta>> {
         let prefix = key::generations_prefix(session);
@@ -64,7 +69,8 @@ impl Store {
                 let Some((generation, index)) = key::parse_rewritten(&prefix, &object.key) else {
                     return false;
                 };
-                generation.seq <= decisions.seq && decisions.place(index) != Some(generation)
+                let named = decisions.place(index) == Some(generation) && !decisions.gone.contains(index);
+                generation.seq <= decisions.seq && !named
             })
             .collect())
     }
@@ -103,21 +109,34 @@ impl Store {
         &self,
         session: &SessionRef,
         decisions: &Decisions,
+        mut unreadable: IndexSet,
         collected: &mut Collected,
     ) -> Result<()> {
         let rewritten = decisions.generations.iter().flat_map(|(_, indices)| indices.iter());
-        let mut replaced = stream::iter(rewritten.chain(decisions.gone.iter()))
-            .map(|index| self.replace_by_stub(session, index, decisions))
+        // Collected, because a future that holds the iterator could not be spawned.
+        let replaceable: Vec<SnapshotIndex> = rewritten.chain(decisions.gone.iter()).collect();
+        let mut replaced = stream::iter(replaceable)
+            .map(|index| async move { (index, self.replace_by_stub(session, index, decisions).await) })
             .buffer_unordered(REMOVALS_AT_ONCE);
-        while let Some(freed) = replaced.try_next().await? {
-            if let Some(bytes) = freed {
-                collected.freed_objects += 1;
-                collected.freed_bytes += bytes;
+        while let Some((index, freed)) = replaced.next().await {
+            match freed {
+                Ok(Some(bytes)) => {
+                    collected.freed_objects += 1;
+                    collected.freed_bytes += bytes;
+                }
+                Ok(None) => {}
+                // What it was cannot be told any more, so nothing can be written in its place.
+                Err(error) if error.kind() == ErrorKind::Integrity => {
+                    unreadable.insert(index);
+                }
+                Err(error) => return Err(error),
             }
         }
+        collected.unreadable = unreadable.len();
         Ok(())
     }
 
+    /// The bytes that it freed; `None` when there was nothing to replace.
     async fn replace_by_stub(
         &self,
         session: &SessionRef,
@@ -127,12 +146,14 @@ impl Store {
         let key = key::snapshot_key(session, index);
         let Some(located) = self.read_record(session, index, &key).await? else { return Ok(None) };
         let Record::Snapshot(header) = &located.record else { return Ok(None) };
-        let moved = match decisions.place(index) {
+        let moved = match decisions.place(index).filter(|_| !decisions.gone.contains(index)) {
             None => None,
             Some(generation) => {
-                let rewritten = key::rewritten_key(session, generation, index);
-                let rewritten = self.read_record(session, index, &rewritten).await?;
-                let header = rewritten.and_then(|located| located.record.into_snapshot());
+                let rewritten_key = key::rewritten_key(session, generation, index);
+                // Without its rewritten form, the old one is the last that there is.
+                let rewritten = self.read_record(session, index, &rewritten_key).await?;
+                let rewritten = rewritten.ok_or_else(|| missing(session, index, &rewritten_key))?;
+                let header = rewritten.record.into_snapshot();
                 let delta = header.and_then(|header| header.storage.delta);
                 Some(Moved { generation, ancestors: delta.map_or_else(Vec::new, |delta| delta.ancestors) })
             }

@@ -11,7 +11,7 @@ use super::errors::{damaged, missing, unreadable};
 use super::fetch::Reading;
 use super::manifest::Decisions;
 use crate::codec::off_thread;
-use crate::format::{FormatError, Mark, RecordObject, SnapshotObject};
+use crate::format::{FormatError, Manifest, Mark, RecordObject, SnapshotObject};
 use crate::{Error, ErrorKind, RefPattern, Result, SessionRef, SnapshotIndex, VerifyRow, key};
 
 /// How many objects are read at once; each is held whole.
@@ -50,6 +50,8 @@ enum Examined {
     Snapshot(Box<SnapshotObject>),
     Mark(Mark),
     Bad(Error),
+    /// What is damaged is not the snapshot itself: an earlier manifest, or the record where a rewritten snapshot was.
+    BadAside(Error),
 }
 
 impl Store {
@@ -68,7 +70,12 @@ impl Store {
         self.sessions(pattern)
             .map_ok(move |session| match index {
                 Some(index) => {
-                    stream::once(async move { self.verify_one(session, index, depth).await }).boxed()
+                    let row = async move {
+                        let attached = self.attachment_keys(&session, Some(index)).await?;
+                        let row = self.verify_one(session, index, depth).await?;
+                        self.check_attachments(row, &attached, depth).await
+                    };
+                    stream::once(row).boxed()
                 }
                 None => self.verify_session(session, named, depth).boxed(),
             })
@@ -119,22 +126,56 @@ impl Store {
                     Ok(stream::empty().boxed())
                 };
             };
+            let attached = Arc::new(self.attachment_keys(&session, None).await?);
             let decisions = Arc::new(view.decisions);
-            let examined = self.examine_all(session.clone(), decisions.clone(), head);
+            let manifests = self.earlier_manifests(session.clone(), decisions.seq);
+            let records = self.examine_all(session.clone(), decisions.clone(), head);
+            let examined = manifests.chain(records);
             let judge = Judge { session, decisions, seen: BTreeMap::new() };
             let rows = examined.scan(judge, |judge, (index, key, examined)| {
                 let row = examined.and_then(|examined| judge.row(index, key, examined));
                 std::future::ready(Some(row))
             });
             let rows = rows.filter_map(|row| std::future::ready(row.transpose()));
-            let rows =
-                rows.map(move |row| async move { self.deepen(row?, depth).await }).buffered(OBJECTS_AT_ONCE);
-            Ok::<_, Error>(rows.boxed())
+            let rows = rows.map(move |row| {
+                let attached = attached.clone();
+                async move {
+                    let row = self.deepen(row?, depth).await?;
+                    self.check_attachments(row, &attached, depth).await
+                }
+            });
+            Ok::<_, Error>(rows.buffered(OBJECTS_AT_ONCE).boxed())
         })
         .try_flatten()
     }
 
-    /// Reads the records of a session in order, some at once.
+    /// Reads the manifests before the one that holds, which is numbered `holding`. Nothing depends on them any more but a process that has not
+    /// looked for long.
+    fn earlier_manifests(
+        &self,
+        session: SessionRef,
+        holding: u64,
+    ) -> impl Stream<Item = (SnapshotIndex, String, Result<Examined>)> + Send + '_ {
+        stream::iter(Manifest::FIRST_SEQ..holding)
+            .map(move |seq| {
+                let session = session.clone();
+                async move {
+                    let bad = match self.read_manifest(&session, seq).await {
+                        Ok(Some(_)) => return None,
+                        Ok(None) => Examined::BadAside(missing_manifest(&session, seq)),
+                        Err(error) if error.kind() == ErrorKind::Integrity => Examined::BadAside(error),
+                        Err(error) => return Some((key::manifest_key(&session, seq), Err(error))),
+                    };
+                    Some((key::manifest_key(&session, seq), Ok(bad)))
+                }
+            })
+            .buffered(OBJECTS_AT_ONCE)
+            .filter_map(|found| {
+                std::future::ready(found.map(|(key, examined)| (SnapshotIndex::FIRST, key, examined)))
+            })
+    }
+
+    /// Reads the records of a session in order, some at once. A rewritten snapshot has two.
     fn examine_all(
         &self,
         session: SessionRef,
@@ -146,15 +187,26 @@ impl Store {
             .map(move |index| {
                 let (session, decisions) = (session.clone(), decisions.clone());
                 async move {
-                    let key = match decisions.place(index) {
-                        Some(generation) => key::rewritten_key(&session, generation, index),
-                        None => key::snapshot_key(&session, index),
+                    let own_key = key::snapshot_key(&session, index);
+                    let own = self.examine(&session, index, &own_key).await;
+                    let Some(generation) = decisions.place(index) else {
+                        return stream::iter(vec![(index, own_key, own)]);
                     };
-                    let examined = self.examine(&session, index, &key).await;
-                    (index, key, examined)
+                    let key = key::rewritten_key(&session, generation, index);
+                    let rewritten = self.examine(&session, index, &key).await;
+                    let mut examined = vec![(index, key, rewritten)];
+                    match own {
+                        Ok(Examined::Bad(error)) => {
+                            examined.push((index, own_key, Ok(Examined::BadAside(error))));
+                        }
+                        Ok(_) => {}
+                        Err(error) => examined.push((index, own_key, Err(error))),
+                    }
+                    stream::iter(examined)
                 }
             })
             .buffered(OBJECTS_AT_ONCE)
+            .flatten()
     }
 
     async fn examine(&self, session: &SessionRef, index: SnapshotIndex, key: &str) -> Result<Examined> {
@@ -172,7 +224,7 @@ impl Store {
             Ok(object)
         });
         Ok(match placed {
-            Ok(RecordObject::Snapshot(object)) => Examined::Snapshot(Box::new(object)),
+            Ok(RecordObject::Snapshot(object)) => Examined::Snapshot(object),
             Ok(RecordObject::Mark(mark)) => Examined::Mark(mark),
             Err(error) => Examined::Bad(unreadable(&what, key, error)),
         })
@@ -199,12 +251,16 @@ struct Judge {
 }
 
 impl Judge {
-    /// The row of one record; `None` for a record that is no live snapshot.
+    /// The row of one record; `None` for an intact one that is no live snapshot. What is damaged and is no live
+    /// snapshot is a matter of the session as a whole.
     fn row(&mut self, index: SnapshotIndex, key: String, examined: Examined) -> Result<Option<VerifyRow>> {
         let (segment_start, identity_digest, judged) = match examined {
+            Examined::BadAside(error) => return row(&self.session, None, key, Err(error)).map(Some),
             Examined::Bad(error) => (self.segment(), None, Some(Err(error))),
             Examined::Mark(mark) => {
-                let lost = mark.is_moved().then(|| Err(missing(&self.session, index, &key)));
+                // Where a snapshot was rewritten to is given up with it, and its stub stays as it is.
+                let lost = mark.is_moved() && !self.decisions.gone.contains(index);
+                let lost = lost.then(|| Err(missing(&self.session, index, &key)));
                 (mark.segment_start, mark.identity_digest().ok(), lost)
             }
             Examined::Snapshot(object) => {
@@ -237,7 +293,10 @@ impl Judge {
             }
         };
         self.seen.insert(index, Checked { segment_start, intact, identity_digest, key: key.clone() });
-        live.then(|| row(&self.session, Some(index), key, own.and(verdict))).transpose()
+        match own {
+            Err(error) if !live => row(&self.session, None, key, Err(error)).map(Some),
+            own => live.then(|| row(&self.session, Some(index), key, own.and(verdict))).transpose(),
+        }
     }
 
     /// Checks that a snapshot's ancestors are intact and its own, and that it continues the record before it.
@@ -289,6 +348,21 @@ fn broken_chain(session: &SessionRef, index: SnapshotIndex, previous: SnapshotIn
         .with_hint("one of the two was replaced; compare both with a backup of the store")
 }
 
+/// Whether an error is about the stored bytes, and so a part of the report.
+pub(super) fn is_finding(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Incompatible | ErrorKind::Plugin)
+}
+
+/// A manifest that must exist, since a later one does, and does not.
+fn missing_manifest(session: &SessionRef, seq: u64) -> Error {
+    let message = format!(
+        "the manifest {seq} of the session {session} is missing from the store, though a later one exists"
+    );
+    Error::new(ErrorKind::Integrity, "object_missing", message)
+        .with_context("key", key::manifest_key(session, seq))
+        .with_hint("the later manifest repeats what it said; `persist repair` writes it anew")
+}
+
 /// A row of the report; an error that is not about the stored bytes ends the report.
 fn row(
     session: &SessionRef,
@@ -298,11 +372,7 @@ fn row(
 ) -> Result<VerifyRow> {
     let (content_length, error) = match checked {
         Ok(length) => (Some(length), None),
-        Err(error)
-            if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Incompatible | ErrorKind::Plugin) =>
-        {
-            (None, Some(error))
-        }
+        Err(error) if is_finding(&error) => (None, Some(error)),
         Err(error) => return Err(error),
     };
     Ok(VerifyRow { session: session.clone(), snapshot_index, key, content_length, error })

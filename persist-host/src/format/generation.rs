@@ -100,10 +100,16 @@ impl Generations {
         generation: Generation,
         indices: IndexSet,
     ) {
+        self.remove_range(first, last);
+        self.entries.push((generation, indices));
+        self.entries.retain(|(_, held)| !held.is_empty());
+    }
+
+    /// Forgets the snapshots `first..=last`.
+    pub fn remove_range(&mut self, first: SnapshotIndex, last: SnapshotIndex) {
         for (_, held) in &mut self.entries {
             held.remove_range(first.get(), last.get());
         }
-        self.entries.push((generation, indices));
         self.entries.retain(|(_, held)| !held.is_empty());
     }
 

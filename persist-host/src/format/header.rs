@@ -5,7 +5,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::features::{self, Feature};
 use super::sections::Sections;
-use super::trailer::TRAILER_LEN;
 use super::{ContentHash, FormatError, Frame, Identity, Storage, frame};
 use crate::{SessionRef, SnapshotIndex};
 
@@ -63,10 +62,7 @@ impl Header {
     ///
     /// [`FormatError::Corrupt`] when the lengths add up to more than 64 bits can hold.
     pub fn object_len(&self, header_end: usize) -> Result<u64, FormatError> {
-        self.storage
-            .body_len()?
-            .checked_add(header_end as u64 + TRAILER_LEN as u64)
-            .ok_or_else(|| FormatError::corrupt("its lengths add up to more than 2^64 bytes"))
+        self.storage.object_len(header_end)
     }
 
     /// The session that the snapshot belongs to.
@@ -135,22 +131,7 @@ impl Header {
     ///
     /// [`FormatError::Corrupt`] when its length or hash is not the one in the header.
     pub fn expect_content(&self, state: &[u8]) -> Result<(), FormatError> {
-        let expected = &self.identity;
-        if state.len() as u64 != expected.content_length {
-            return Err(FormatError::corrupt(format!(
-                "its content has {} bytes, expected {}",
-                state.len(),
-                expected.content_length
-            )));
-        }
-        let found = ContentHash::of(state);
-        if found != expected.content_hash {
-            return Err(FormatError::corrupt(format!(
-                "its content has the SHA-256 {found}, expected {}",
-                expected.content_hash
-            )));
-        }
-        Ok(())
+        check_content(self.identity.content_length, self.identity.content_hash, state)
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, FormatError> {
@@ -187,4 +168,19 @@ impl Header {
             .broken_rule()
             .or_else(|| self.storage.broken_rule(identity.snapshot_index, identity.content_length))
     }
+}
+
+/// Checks that content has the length and the hash that a header states.
+pub(super) fn check_content(length: u64, hash: ContentHash, content: &[u8]) -> Result<(), FormatError> {
+    if content.len() as u64 != length {
+        return Err(FormatError::corrupt(format!(
+            "its content has {} bytes, expected {length}",
+            content.len()
+        )));
+    }
+    let found = ContentHash::of(content);
+    if found != hash {
+        return Err(FormatError::corrupt(format!("its content has the SHA-256 {found}, expected {hash}")));
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use minicbor::Decoder;
 
 use super::cbor::{self, Fields, Writer};
 use super::{ContentHash, FORMAT_VERSION, FormatError, Timestamp};
-use crate::{AgentId, SessionId, SnapshotIndex, SnapshotName};
+use crate::{AgentId, SessionId, SessionRef, SnapshotIndex, SnapshotName};
 
 /// The media type of a snapshot that names none.
 pub const JSON_MEDIA_TYPE: &str = "application/json";
@@ -40,6 +40,19 @@ pub struct Identity {
     pub name: Option<SnapshotName>,
     /// The labels that the snapshot was born with.
     pub labels: BTreeMap<String, String>,
+    /// The snapshot of another session that this one began as a fork of.
+    pub forked_from: Option<Origin>,
+}
+
+/// The snapshot that a fork was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its session.
+    pub session: SessionRef,
+    /// Its position there.
+    pub snapshot_index: SnapshotIndex,
+    /// The digest of its identity.
+    pub identity_digest: [u8; 32],
 }
 
 impl Identity {
@@ -92,6 +105,9 @@ impl Identity {
                     (!self.labels.is_empty(), &|writer: &mut Writer| {
                         cbor::write_text_map(writer, &self.labels)
                     }),
+                    (self.forked_from.is_some(), &|writer: &mut Writer| {
+                        self.forked_from.iter().try_for_each(|origin| origin.write(writer))
+                    }),
                 ],
             )
         })
@@ -118,6 +134,7 @@ impl Identity {
         let description = fields.optional("description", Decoder::str)?;
         let name = fields.optional("name", Decoder::str)?;
         let labels = fields.optional("labels", cbor::read_text_map)?.unwrap_or_default();
+        let forked_from = fields.nested("forked_from", Origin::read)?;
         fields.close()?;
         cbor::end(&decoder, "identity")?;
         Ok(Self {
@@ -134,6 +151,7 @@ impl Identity {
             description: description.map(str::to_owned),
             name: name.map(SnapshotName::parse).transpose().map_err(bad_field("name"))?,
             labels,
+            forked_from,
         })
     }
 
@@ -143,6 +161,27 @@ impl Identity {
             return None;
         }
         Some(self.parent.map_or(0, |parent| parent.get() + 1))
+    }
+}
+
+impl Origin {
+    fn write(&self, writer: &mut Writer) -> cbor::WriteResult {
+        writer.array(4)?.str(self.session.agent.as_str())?.str(self.session.session.as_str())?;
+        writer.u64(self.snapshot_index.get())?.bytes(&self.identity_digest)?;
+        Ok(())
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Result<Self, FormatError> {
+        let mut fields = Fields::open(decoder, "forked_from")?;
+        let agent = fields.required("agent_id", Decoder::str)?;
+        let agent = AgentId::parse(agent).map_err(bad_field("forked_from"))?;
+        let session = fields.required("session_id", Decoder::str)?;
+        let session = SessionId::parse(session).map_err(bad_field("forked_from"))?;
+        let snapshot_index = fields.required("snapshot_index", Decoder::u64)?;
+        let snapshot_index = SnapshotIndex::new(snapshot_index).map_err(bad_field("forked_from"))?;
+        let identity_digest = fields.required("identity_digest", cbor::fixed_bytes)?;
+        fields.close()?;
+        Ok(Self { session: SessionRef::new(agent, session), snapshot_index, identity_digest })
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::prologue::{self, Magic, PROLOGUE_LEN};
 use super::trailer::{self, TRAILER_LEN};
-use super::{FormatError, Frame, Header, Mark, PrefixParse, Record};
+use super::{FormatError, Frame, Header, Mark, PrefixParse, Record, Storage};
 
 /// A whole snapshot object whose every stored byte was checked.
 #[derive(Clone, Debug)]
@@ -26,16 +26,7 @@ impl SnapshotObject {
         if !described.eq(frames.iter().map(|frame| frame.len() as u64)) {
             return Err(FormatError::unencodable("the frames are not those that the header describes"));
         }
-        let header = header.encode()?;
-        let body: usize = frames.iter().map(Bytes::len).sum();
-        let mut object = Vec::with_capacity(PROLOGUE_LEN + header.len() + body + TRAILER_LEN);
-        prologue::write(Magic::Snapshot, &header, &mut object)?;
-        object.extend_from_slice(&header);
-        for frame in frames {
-            object.extend_from_slice(frame);
-        }
-        trailer::write(&mut object);
-        Ok(object.into())
+        assemble(Magic::Snapshot, &header.encode()?, frames)
     }
 
     /// Checks every byte of a whole object and keeps it.
@@ -49,7 +40,7 @@ impl SnapshotObject {
     /// [is damage](FormatError::is_damage).
     pub fn parse(bytes: Bytes) -> Result<Self, FormatError> {
         match RecordObject::parse(bytes)? {
-            RecordObject::Snapshot(object) => Ok(object),
+            RecordObject::Snapshot(object) => Ok(*object),
             RecordObject::Mark(_) => Err(FormatError::corrupt("it holds no snapshot, but a mark")),
         }
     }
@@ -82,14 +73,7 @@ impl SnapshotObject {
 
     /// The frames with their stored bytes, which are shared, not copied.
     pub fn frames(&self) -> impl ExactSizeIterator<Item = (&Frame, Bytes)> {
-        let mut start = self.header_end;
-        self.header.storage.frames.iter().map(move |frame| {
-            // The sum of all lengths was checked against the length of the object, which fits.
-            let end = start + frame.stored_len as usize;
-            let bytes = self.bytes.slice(start..end);
-            start = end;
-            (frame, bytes)
-        })
+        frames_of(&self.header.storage, &self.bytes, self.header_end)
     }
 }
 
@@ -97,7 +81,7 @@ impl SnapshotObject {
 #[derive(Clone, Debug)]
 pub enum RecordObject {
     /// A snapshot.
-    Snapshot(SnapshotObject),
+    Snapshot(Box<SnapshotObject>),
     /// A record that occupies an index without holding a snapshot.
     Mark(Mark),
 }
@@ -111,7 +95,7 @@ impl RecordObject {
     pub fn parse(bytes: Bytes) -> Result<Self, FormatError> {
         Ok(match check(&bytes)? {
             (Record::Snapshot(header), header_end) => {
-                Self::Snapshot(SnapshotObject { header: *header, header_end, bytes })
+                Self::Snapshot(Box::new(SnapshotObject { header: *header, header_end, bytes }))
             }
             (Record::Mark(mark), _) => Self::Mark(mark),
         })
@@ -140,6 +124,35 @@ pub fn verify_object(object: &[u8]) -> Result<Record, FormatError> {
         }
     }
     Ok(record)
+}
+
+/// Puts an object together in one allocation of its exact size.
+pub(super) fn assemble(magic: Magic, header: &[u8], frames: &[Bytes]) -> Result<Bytes, FormatError> {
+    let body: usize = frames.iter().map(Bytes::len).sum();
+    let mut object = Vec::with_capacity(PROLOGUE_LEN + header.len() + body + TRAILER_LEN);
+    prologue::write(magic, header, &mut object)?;
+    object.extend_from_slice(header);
+    for frame in frames {
+        object.extend_from_slice(frame);
+    }
+    trailer::write(&mut object);
+    Ok(object.into())
+}
+
+/// The frames of an object whose length was checked, with their stored bytes.
+pub(super) fn frames_of<'a>(
+    storage: &'a Storage,
+    bytes: &'a Bytes,
+    header_end: usize,
+) -> impl ExactSizeIterator<Item = (&'a Frame, Bytes)> {
+    let mut start = header_end;
+    storage.frames.iter().map(move |frame| {
+        // The sum of all lengths was checked against the length of the object, which fits.
+        let end = start + frame.stored_len as usize;
+        let body = bytes.slice(start..end);
+        start = end;
+        (frame, body)
+    })
 }
 
 fn check(object: &[u8]) -> Result<(Record, usize), FormatError> {

@@ -21,6 +21,8 @@ const COVERED: usize = 10;
 pub(super) enum Magic {
     Snapshot,
     Manifest,
+    Attachment,
+    Claim,
 }
 
 impl Magic {
@@ -28,6 +30,8 @@ impl Magic {
         match self {
             Self::Snapshot => b"\x89PSO",
             Self::Manifest => b"\x89PSM",
+            Self::Attachment => b"\x89PSA",
+            Self::Claim => b"\x89PSN",
         }
     }
 
@@ -35,6 +39,8 @@ impl Magic {
         match self {
             Self::Snapshot => "snapshot object",
             Self::Manifest => "manifest",
+            Self::Attachment => "attachment",
+            Self::Claim => "claim",
         }
     }
 }

@@ -18,11 +18,11 @@ pub enum Record {
 
 /// What the first bytes of an object tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PrefixParse {
+pub enum PrefixParse<T = Record> {
     /// The header is complete and checked.
     Complete {
         /// What the object is.
-        record: Record,
+        record: T,
         /// Where the body starts, in bytes from the start of the object.
         header_end: usize,
     },

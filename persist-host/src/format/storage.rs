@@ -6,6 +6,7 @@ use minicbor::Decoder;
 
 use super::cbor::{self, Fields, Writer};
 use super::identity::bad_field;
+use super::trailer::TRAILER_LEN;
 use super::{Delta, FormatError, Frame, WriteId};
 use crate::SnapshotIndex;
 
@@ -68,6 +69,13 @@ impl Storage {
         sum(self.frames.iter().map(|frame| frame.stored_len)).ok_or_else(|| {
             FormatError::corrupt("the stored lengths of its frames add up to more than 2^64 bytes")
         })
+    }
+
+    /// The exact length of the whole object, in bytes, given where its header ends.
+    pub(super) fn object_len(&self, header_end: usize) -> Result<u64, FormatError> {
+        self.body_len()?
+            .checked_add(header_end as u64 + TRAILER_LEN as u64)
+            .ok_or_else(|| FormatError::corrupt("its lengths add up to more than 2^64 bytes"))
     }
 
     /// The rule that the values break beside an identity with this index and length, if they break one.

@@ -3,6 +3,7 @@
 mod damage;
 mod golden;
 mod hostile;
+mod side;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ pub(super) fn plain_identity(state: &[u8]) -> Identity {
         description: None,
         name: None,
         labels: BTreeMap::new(),
+        forked_from: None,
     }
 }
 

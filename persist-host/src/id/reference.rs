@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
+
 use super::{AgentId, InvalidId, SessionId, SnapshotIndex};
 
 /// One session of one agent, written `AGENT/SESSION`.
@@ -16,7 +18,8 @@ pub struct SessionRef {
     pub session: SessionId,
 }
 
-/// One snapshot of a session, written `AGENT/SESSION@INDEX`, or its newest one, written `AGENT/SESSION`.
+/// One snapshot of a session, written `AGENT/SESSION@INDEX`, or its newest one, written `AGENT/SESSION@latest` or just
+/// `AGENT/SESSION`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SnapshotRef {
     /// The session.
@@ -37,6 +40,9 @@ pub struct RefPattern {
     /// Only this snapshot of the session.
     pub index: Option<SnapshotIndex>,
 }
+
+/// How a reference says that it means the newest snapshot.
+const LATEST: &str = "@latest";
 
 impl SessionRef {
     /// Joins two checked ids.
@@ -73,11 +79,24 @@ impl FromStr for SessionRef {
     }
 }
 
+/// As its text.
+impl Serialize for SnapshotRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl FromStr for SnapshotRef {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        match text.parse()? {
+        // An `@` inside an id is written `%40`, so this one is the reference's own.
+        let (rest, latest) = match text.strip_suffix(LATEST) {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
+        match rest.parse()? {
+            RefPattern { index: Some(_), .. } if latest => Err(unexpected('@', text)),
             RefPattern { agent: Some(agent), session: Some(session), index } => {
                 Ok(Self { session: SessionRef { agent, session }, index })
             }
@@ -200,6 +219,14 @@ mod tests {
         let long = format!("a/{}", "x".repeat(201));
         assert!(matches!(snapshot(&long), Err(E::TooLong { found: 201, .. })));
         assert!(matches!("a/b@1".parse::<SessionRef>(), Err(E::UnexpectedSeparator { found: '@', .. })));
+    }
+
+    #[test]
+    fn the_newest_may_be_asked_for_by_name() {
+        assert_eq!(snapshot("a/b@latest").unwrap(), snapshot("a/b").unwrap());
+        for text in ["a/b@1@latest", "a@latest", "a/@latest", "a/b@Latest"] {
+            assert!(snapshot(text).is_err(), "{text}");
+        }
     }
 
     #[test]

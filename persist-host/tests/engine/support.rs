@@ -36,6 +36,8 @@ pub(crate) struct Shelf {
     pub(crate) load_faults: VecDeque<Fault>,
     /// How many objects were created.
     pub(crate) created: usize,
+    /// Told when a creation begins (`true`) and when it ends.
+    pub(crate) on_create: Option<Box<dyn Fn(bool) + Send>>,
     /// Requests by operation.
     pub(crate) requests: BTreeMap<&'static str, usize>,
 }
@@ -89,6 +91,12 @@ impl Faulty {
         }
     }
 
+    fn tell_of_creation(&self, begins: bool) {
+        if let Some(told) = &self.shelf().on_create {
+            told(begins);
+        }
+    }
+
     fn count(&self, operation: &'static str) -> MutexGuard<'_, Shelf> {
         let mut shelf = self.shelf();
         *shelf.requests.entry(operation).or_default() += 1;
@@ -111,9 +119,20 @@ impl StorageAdapter for Faulty {
         Ok(self.capabilities.clone())
     }
 
+    /// Where nothing is created atomically, this is what creates, and what the faults of creating happen to.
     async fn save(&self, key: &str, data: Bytes) -> plugin::Result<()> {
-        self.count("save").objects.insert(key.to_owned(), data);
-        Ok(())
+        let mut shelf = self.count("save");
+        let fault = if self.capabilities.atomic_create { None } else { shelf.create_faults.pop_front() };
+        if fault == Some(Fault::Refused) {
+            return Err(plugin::Error::new(ErrorCode::NO_SPACE, "the disk is full").not_applied(true));
+        }
+        if fault != Some(Fault::LostRequest) {
+            shelf.objects.insert(key.to_owned(), data);
+        }
+        match fault {
+            None => Ok(()),
+            Some(_) => Err(timeout()),
+        }
     }
 
     async fn save_if_absent(&self, key: &str, data: Bytes) -> plugin::Result<()> {
@@ -125,8 +144,10 @@ impl StorageAdapter for Faulty {
             }
             _ => {}
         }
+        self.tell_of_creation(true);
         // Others get to run between a request and its effect.
         tokio::task::yield_now().await;
+        self.tell_of_creation(false);
         {
             let mut shelf = self.shelf();
             let exists = shelf.objects.contains_key(key);

@@ -1,7 +1,7 @@
 //! The adapter: state that its parts share, and the trait.
 
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::SharedCredentialsProvider;
@@ -30,6 +30,8 @@ pub struct S3Storage {
     pub(crate) creates_in_parts: OnceCell<bool>,
     /// The bucket was seen to exist.
     pub(crate) bucket_seen: AtomicBool,
+    /// An answer named a version of an object: the bucket keeps what is replaced or deleted.
+    versions_seen: AtomicBool,
 }
 
 impl S3Storage {
@@ -52,6 +54,7 @@ impl S3Storage {
             creates_whole: OnceCell::new(),
             creates_in_parts: OnceCell::new(),
             bucket_seen: AtomicBool::new(false),
+            versions_seen: AtomicBool::new(false),
         })
     }
 
@@ -62,6 +65,14 @@ impl S3Storage {
         attempts: &'a Attempts,
     ) -> Call<'a> {
         Call { verb, key, place: &self.place, attempts }
+    }
+
+    /// Remembers whether an answer to a write or a deletion named a version. Asking the service for the bucket's
+    /// versioning would take a permission that few credentials have.
+    pub(crate) fn note_version(&self, named: bool) {
+        if named {
+            self.versions_seen.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn backoff(&self) -> Backoff {
@@ -83,6 +94,7 @@ impl StorageAdapter for S3Storage {
             .durable(true)
             .consistent_list(true)
             .ordered_recursive_list(false)
+            .keeps_versions(self.versions_seen.load(Ordering::Relaxed))
             .max_object_size(Some(MAX_OBJECT_BYTES)))
     }
 

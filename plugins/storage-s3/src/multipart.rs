@@ -123,6 +123,7 @@ impl S3Storage {
             .interceptor(attempts.clone())
             .send()
             .await;
+        self.note_version(answer.as_ref().is_ok_and(|answer| answer.version_id().is_some()));
         // After a 409 the service wants the whole upload again.
         Outcome::of(answer, &self.call("complete", Some(&upload.object), attempts))
     }

@@ -100,7 +100,10 @@ impl S3Storage {
         let attempts = Attempts::default();
         let request = self.client.delete_object().bucket(&self.settings.bucket).key(object);
         let answer = request.customize().interceptor(attempts.clone()).send().await;
-        answer.map(drop).map_err(|error| self.call("delete", Some(object), &attempts).failed(error))
+        let answer = answer.map_err(|error| self.call("delete", Some(object), &attempts).failed(error))?;
+        // A delete marker stands for versions that stay.
+        self.note_version(answer.version_id().is_some() || answer.delete_marker() == Some(true));
+        Ok(())
     }
 
     /// Sends an object in one piece.
@@ -125,6 +128,7 @@ impl S3Storage {
             .interceptor(attempts.clone())
             .send()
             .await;
+        self.note_version(answer.as_ref().is_ok_and(|answer| answer.version_id().is_some()));
         Outcome::of(answer, &self.call("write", Some(object), attempts))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use persist_host::{Plugins, SearchPath, Store, StoreOptions};
+use persist_host::{Plugins, SearchPath, Store, StoreOptions, Tuning};
 use persist_plugin_api::DynStorage;
 use serde_json::Value;
 
@@ -44,5 +44,6 @@ pub async fn store(adapter: &str, options: &Value) -> Store {
         codecs: plugins(),
         single_writer: false,
         allow_volatile: true,
+        tuning: Tuning::default(),
     })
 }

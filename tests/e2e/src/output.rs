@@ -32,7 +32,17 @@ impl Output {
     ///
     /// When it cannot be started or does not end in time.
     #[must_use]
-    pub fn of(mut command: Command, input: &[u8]) -> Self {
+    pub fn of(command: Command, input: &[u8]) -> Self {
+        Self::within(TIME_LIMIT, command, input)
+    }
+
+    /// As [`Output::of`], for a command that may take so long.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    #[must_use]
+    pub fn within(limit: Duration, mut command: Command, input: &[u8]) -> Self {
         let line = format!("{command:?}");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {line}: {error}"));
@@ -45,7 +55,7 @@ impl Output {
             });
             let stdout = scope.spawn(move || read_all(stdout));
             let stderr = scope.spawn(move || read_all(stderr));
-            let status = wait(&mut child, &line);
+            let status = wait(&mut child, limit, &line);
             let stdout = stdout.join().expect("a reader of standard output");
             let stderr = stderr.join().expect("a reader of standard error");
             Self { line, status, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
@@ -125,18 +135,18 @@ fn read_all(pipe: Option<impl Read>) -> Vec<u8> {
     bytes
 }
 
-fn wait(child: &mut Child, line: &str) -> ExitStatus {
+fn wait(child: &mut Child, limit: Duration, line: &str) -> ExitStatus {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait().expect("a child of this process") {
             return status;
         }
-        if start.elapsed() > TIME_LIMIT {
+        if start.elapsed() > limit {
             // It may have ended just now.
             let _ = child.kill();
             let _ = child.wait();
-            panic!("still running after {} seconds: {line}", TIME_LIMIT.as_secs());
+            panic!("still running after {} seconds: {line}", limit.as_secs());
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));

@@ -70,7 +70,11 @@ fn mistakes_name_file_line_key_and_what_is_allowed() {
         ),
         (
             good.replace("[plugins]", "compresion = {}\n[plugins]"),
-            ["config.toml:3", "`stores.main.compresion`", "compression, retention, single_writer, storage"],
+            [
+                "config.toml:3",
+                "`stores.main.compresion`",
+                "compression, layout, retention, single_writer, storage",
+            ],
         ),
         ("default = \"other\"\n".to_owned() + &good, ["config.toml:1", "\"other\"", "main"]),
         ("default = 3\n".to_owned() + &good, ["config.toml:1", "`default`", "string"]),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use persist_e2e::{data, library};
-use persist_host::{ErrorKind, RefPattern, SaveRequest, SessionRef, SnapshotRef, Store};
+use persist_host::{Depth, ErrorKind, RefPattern, SaveRequest, SessionRef, SnapshotRef, Store};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +61,7 @@ async fn states_of_many_tasks_are_all_kept() {
     indices.sort_unstable();
     assert_eq!(indices, (0..32).collect::<Vec<u64>>());
     let pattern: RefPattern = "agent/session".parse().expect("a pattern");
-    let rows = store.verify(&pattern);
+    let rows = store.verify(&pattern, Depth::Data);
     let mut rows = std::pin::pin!(rows);
     let mut intact = 0;
     while let Some(row) = futures_util::StreamExt::next(&mut rows).await {

@@ -97,8 +97,8 @@ impl Bench<'_> {
         figures: &mut Figures,
     ) -> Result<()> {
         let progress = Progress::counting(self.context.output(), "restoring");
-        let manifests = key::manifest_prefix(session);
-        let is_control = |key: &str| key == key::MARKER || key.starts_with(&manifests);
+        let snapshots = [key::snapshot_prefix(session), key::generations_prefix(session)];
+        let is_control = |key: &str| !snapshots.iter().any(|prefix| key.starts_with(prefix));
         let mut states = source.states();
         for index in indices {
             let Some(state) = states.next().await? else { break };
@@ -134,9 +134,10 @@ impl Bench<'_> {
     }
 }
 
-/// Removes everything that a session put into its store, as far as the store can.
+/// Removes everything that a session put into its store but the few bytes that say that its indices were used.
 async fn remove_session(store: &Store, session: &SessionRef) -> Result<()> {
-    store.delete(session, &DeleteTarget::All).await.map(drop)
+    store.delete(session, &DeleteTarget::All).await?;
+    store.collect(session).await.map(drop)
 }
 
 /// A session that nobody else has.
@@ -149,7 +150,10 @@ fn scratch_session() -> Result<SessionRef> {
 }
 
 fn left_note(session: &SessionRef) -> String {
-    format!("the scratch session {session} may be left; `persist delete {session} --all --yes` deletes it")
+    format!(
+        "the scratch session {session} may be left; `persist delete {session} --all --yes` and `persist gc {session}` \
+         remove it"
+    )
 }
 
 /// The processor time that all threads of this process have used.

@@ -40,6 +40,11 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// A number of things.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 /// Whether a message contains a value as a word of its own.
 pub(super) fn mentions(message: &str, value: &str) -> bool {
     !value.is_empty()

@@ -6,10 +6,10 @@ use persist_host::retention::{Candidate, Plan, Reason};
 use persist_host::{AgentId, Deleted, Error, SessionId, SnapshotIndex, Timestamp};
 use serde::Serialize;
 
-use super::sessions::Listed;
+use super::listed::Listed;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::{ErrorReport, Output, plain, size};
+use crate::cli::output::{ErrorReport, Output, counted, plain, size};
 
 /// Prints plans as they are made and results as they come in, and adds up what they come to.
 pub(super) struct Report<'a> {
@@ -78,7 +78,7 @@ impl<'a> Report<'a> {
                     0 => String::new(),
                     earlier => format!("; somebody else had deleted {earlier} by then"),
                 };
-                self.line(&format!("  deleted {}{before}", counted(count, "snapshot")))
+                self.line(&format!("  deleted {}{before}", counted(count as u64, "snapshot")))
             }
             _ => Ok(()),
         }
@@ -124,8 +124,8 @@ impl<'a> Report<'a> {
         if self.output.is_json() || self.output.is_quiet() {
             return Ok(self.exit);
         }
-        let snapshots = counted(self.snapshots, "snapshot");
-        let sessions = counted(self.sessions, "session");
+        let snapshots = counted(self.snapshots as u64, "snapshot");
+        let sessions = counted(self.sessions as u64, "session");
         let what = format!("{snapshots} of {sessions} ({})", size(self.bytes));
         if self.is_empty {
             if self.exit == Exit::Done {
@@ -208,8 +208,4 @@ impl<'a> Row<'a> {
 
 fn joined(reasons: &[Reason]) -> String {
     reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

@@ -10,7 +10,7 @@ fn assert_damage<T>(result: Result<T, FormatError>, what: &str) {
 }
 
 /// Flips every bit, cuts at every length, and appends; each has to read as damage and as nothing else.
-fn damage_everywhere<T>(object: &[u8], read: impl Fn(&[u8]) -> Result<T, FormatError>) {
+pub(super) fn damage_everywhere<T>(object: &[u8], read: impl Fn(&[u8]) -> Result<T, FormatError>) {
     assert!(read(object).is_ok());
     for at in 0..object.len() {
         for bit in 0..8 {

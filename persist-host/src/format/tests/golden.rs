@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use persist_compression_gzip::{Gzip, GzipConfig};
+use persist_plugin_api::CompressionAdapter as _;
+
 use super::*;
 
 /// `{"step":0}` as one gzip member.
@@ -36,6 +39,33 @@ fn example() -> Bytes {
     SnapshotObject::encode(&header, &[member]).unwrap()
 }
 
+/// The example's successor, `{"step":1}`, as a delta: copy 8 bytes, insert `1`, copy the brace after the `0`.
+fn delta_example() -> Bytes {
+    let state = br#"{"step":1}"#;
+    let content = [0x11, 0x00, 0x02, 0x03, 0x02, b'1'];
+    let first = SnapshotObject::parse(example()).unwrap();
+    let frame = Gzip::open(GzipConfig::new()).unwrap().compress_with_prefix(br#"{"step":0}"#, &content);
+    let frame = Bytes::from(frame.unwrap());
+    let mut ancestors_digest = [0; 16];
+    ancestors_digest.copy_from_slice(&Sha256::digest(first.digest())[..16]);
+    let delta = Delta { ancestors: vec![index(0)], ancestors_digest, steps_len: 5, prefix_len: 10 };
+    let storage = Storage {
+        write_id: WriteId(*b"fedcba9876543210"),
+        segment_start: index(0),
+        transforms: vec![Transform::named("gzip")],
+        frames: vec![Frame { stored_len: frame.len() as u64, raw_len: content.len() as u64, digest: None }],
+        delta: Some(delta),
+    };
+    let identity = Identity {
+        snapshot_index: index(1),
+        timestamp: Timestamp::from_micros(1_795_411_608_123_456).unwrap(),
+        parent: Some(index(0)),
+        previous_identity: Some(first.header().identity_digest()),
+        ..plain_identity(state)
+    };
+    SnapshotObject::encode(&Header::new(identity, storage).unwrap(), &[frame]).unwrap()
+}
+
 /// Sixteen bytes a line, with their offset and, where they are printable, their text.
 fn dump(bytes: &[u8]) -> String {
     let mut dump = String::new();
@@ -56,6 +86,9 @@ fn the_specification_shows_the_real_bytes() {
     let object = dump(&example());
     println!("{object}");
     assert!(specification.contains(&object), "docs/format.md does not hold the worked example");
+    let object = dump(&delta_example());
+    println!("{object}");
+    assert!(specification.contains(&object), "docs/format.md does not hold the worked example of a delta");
 }
 
 #[test]

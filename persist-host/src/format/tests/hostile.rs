@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-type Section = Encoder<Vec<u8>>;
+pub(super) type Section = Encoder<Vec<u8>>;
 
-fn section(write: impl Fn(&mut Section)) -> Vec<u8> {
+pub(super) fn section(write: impl Fn(&mut Section)) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new());
     write(&mut encoder);
     encoder.into_writer()
@@ -70,10 +70,10 @@ fn unknown_features_and_kinds_are_refused_by_name() {
 #[test]
 fn optional_features_and_later_fields_are_ignored() {
     let mut identity = plain_identity(b"").encode().unwrap();
-    // Seven fields become fourteen: the six optional ones as null, then one that this release does not know.
+    // Seven fields become fifteen: the seven optional ones as null, then one that this release does not know.
     assert_eq!(identity[0], 0x87);
-    identity[0] = 0x8e;
-    identity.extend_from_slice(&[0xf6; 6]);
+    identity[0] = 0x8f;
+    identity.extend_from_slice(&[0xf6; 7]);
     identity.extend_from_slice(b"\x81\xa1\x61x\x9f\x01\xff");
     let header = section(|to| {
         to.array(5).unwrap().array(0).unwrap();

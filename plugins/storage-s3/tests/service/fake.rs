@@ -25,6 +25,8 @@ pub(crate) enum Answer {
     Status(u16, String),
     /// An error as S3 writes it.
     Error(u16, &'static str),
+    /// Success in a bucket that keeps old versions.
+    Versioned,
     /// A body under a checksum that is another's.
     WrongChecksum(String),
     /// A header that announces more bytes than follow, and then the end of the connection.
@@ -75,15 +77,19 @@ fn serve(mut stream: &TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Re
         seen.push(request.clone());
         seen.len() - 1
     };
-    let mut checksum = "";
+    let mut header = "";
     let (status, body, length) = match answer(&request, before) {
         Answer::Status(status, body) => (status, body.clone(), body.len()),
         Answer::Error(status, code) => {
             let body = format!("<Error><Code>{code}</Code><Message>as the test wants</Message></Error>");
             (status, body.clone(), body.len())
         }
+        Answer::Versioned => {
+            header = "x-amz-version-id: 3sL4kqtJlcpXroDTDmJ\r\n";
+            (200, String::new(), 0)
+        }
         Answer::WrongChecksum(body) => {
-            checksum = "x-amz-checksum-crc32: AAAAAA==\r\n";
+            header = "x-amz-checksum-crc32: AAAAAA==\r\n";
             (200, body.clone(), body.len())
         }
         Answer::CutShort(body) => (200, body.clone(), body.len() + 10),
@@ -97,7 +103,7 @@ fn serve(mut stream: &TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Re
     let body = if request.method == "HEAD" { String::new() } else { body };
     let head = format!(
         "HTTP/1.1 {status} Status\r\nContent-Length: {length}\r\nConnection: close\r\n\
-         ETag: \"tag\"\r\nx-amz-request-id: 1\r\n{checksum}\r\n"
+         ETag: \"tag\"\r\nx-amz-request-id: 1\r\n{header}\r\n"
     );
     // A client that went away is the test's own doing.
     let _ = stream.write_all((head + &body).as_bytes());

@@ -23,6 +23,22 @@ fn taken(request: &crate::fake::Request) -> bool {
 }
 
 #[tokio::test]
+async fn a_bucket_that_keeps_versions_is_noticed_by_its_answers() {
+    for (versioned, method) in [(false, "DELETE"), (true, "DELETE"), (true, "PUT")] {
+        let fake = Fake::start(move |request, _| match request.method == method && !taken(request) {
+            true if versioned => Answer::Versioned,
+            _ if taken(request) => Answer::Error(412, "PreconditionFailed"),
+            _ => ok(""),
+        });
+        let store = open(fake.endpoint(), json!({}), "key", SECRET).await;
+        assert!(!store.capabilities().await.unwrap().keeps_versions);
+        store.save("k", Bytes::from_static(b"v")).await.unwrap();
+        store.delete("k").await.unwrap();
+        assert_eq!(store.capabilities().await.unwrap().keeps_versions, versioned, "{method}");
+    }
+}
+
+#[tokio::test]
 async fn a_service_that_is_down_is_tried_max_attempts_times() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let store = open(&format!("http://{free}"), json!({"max_attempts": 4}), "key", SECRET).await;

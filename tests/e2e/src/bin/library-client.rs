@@ -2,46 +2,48 @@
 //!
 //! ```text
 //! library-client save ADAPTER OPTIONS SESSION WRITER COUNT   saves COUNT small states and prints their indices
+//! library-client collect ADAPTER OPTIONS SESSION             frees space until the standard input ends
+//! library-client compact ADAPTER OPTIONS SESSION             erases deleted snapshots until the standard input ends
+//! library-client delete ADAPTER OPTIONS SESSION              deletes snapshots until the standard input ends
+//! library-client read ADAPTER OPTIONS SESSION                restores snapshots until the standard input ends
+//! library-client check ADAPTER OPTIONS SESSION               restores all snapshots and prints their hashes
 //! library-client conformance ADAPTER OPTIONS [EXCEPT]...     runs the checks of a storage adapter
 //! ```
 //!
 //! `OPTIONS` are the storage adapter's, in JSON. `EXCEPT` are names of checks to leave out.
 
-use std::{env, error::Error};
+use std::env;
 
 use persist_conformance::storage_checks;
-use persist_e2e::{concurrency::state, library};
-use persist_host::SaveRequest;
+use persist_e2e::{
+    library,
+    roles::{self, Result},
+};
 use serde_json::Value;
-
-type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
 #[tokio::main]
 async fn main() -> Result {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["save", adapter, options, session, writer, count] => {
-            save(adapter, &serde_json::from_str(options)?, session, writer.parse()?, count.parse()?).await
-        }
-        ["conformance", adapter, options, ref except @ ..] => {
-            conformance(adapter, &serde_json::from_str(options)?, except).await
-        }
-        _ => {
-            Err("expected `save ADAPTER OPTIONS SESSION WRITER COUNT` or `conformance ADAPTER OPTIONS [EXCEPT]...`"
-                .into())
-        }
+    let [role, adapter, options, ref rest @ ..] = arguments[..] else {
+        return Err("expected ROLE ADAPTER OPTIONS".into());
+    };
+    let options = serde_json::from_str(options)?;
+    if role == "conformance" {
+        return conformance(adapter, &options, rest).await;
     }
-}
-
-async fn save(adapter: &str, options: &Value, session: &str, writer: usize, count: usize) -> Result {
-    let store = library::store(adapter, options).await;
-    for step in 0..count {
-        let request = SaveRequest::new(session.parse()?, state(writer, step));
-        let info = store.save(request).await.map_err(|error| persist_test_support::with_causes(&error))?;
-        println!("{}", info.snapshot_index);
+    let [session, ref rest @ ..] = *rest else { return Err("expected a session".into()) };
+    let session = session.parse()?;
+    let store = library::store(adapter, &options).await;
+    match (role, rest) {
+        ("save", [writer, count]) => roles::save(&store, &session, writer.parse()?, count.parse()?).await,
+        ("collect", []) => roles::free(&store, &session, false).await,
+        ("compact", []) => roles::free(&store, &session, true).await,
+        ("delete", []) => roles::delete(&store, &session).await,
+        ("read", []) => roles::read(&store, &session).await,
+        ("check", []) => roles::check(&store, &session).await,
+        (role, rest) => Err(format!("there is no role {role:?} with {rest:?}").into()),
     }
-    Ok(())
 }
 
 async fn conformance(adapter: &str, options: &Value, except: &[&str]) -> Result {

@@ -7,7 +7,10 @@ use persist_e2e::{
     system::{SmallDisk, skip},
 };
 
-use crate::scene::{is_intact, left_behind, noise, two_snapshots, use_store};
+use crate::{
+    scene::{is_intact, left_behind, noise, two_snapshots, use_store},
+    work::{ALL, Scene},
+};
 
 const BINARY: [&str; 2] = ["--media-type", "application/octet-stream"];
 
@@ -88,6 +91,29 @@ fn a_disk_that_is_mounted_read_only_is_read() {
     disk.set_read_only(false);
     assert_eq!(contents(&root), before);
     persist.save("a/s", "2");
+}
+
+#[test]
+fn collections_and_compactions_wait_for_a_disk_that_can_be_written() {
+    for work in ALL {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("store");
+        let Some(disk) = SmallDisk::mount(&root, 512) else { return skip("mounting needs root") };
+        let scene = Scene::new(work).copy_into(place);
+        let root_text = root.to_str().unwrap();
+
+        disk.set_read_only(true);
+        let _ = scene.run().expect_code(1).says([root_text, "Read-only file system"]);
+        scene.check(false);
+        disk.set_read_only(false);
+
+        let ballast = root.join("0000000000");
+        assert!(fs::write(&ballast, noise(1 << 20)).is_err(), "the disk is full now");
+        let _ = scene.run().expect_code(1).says([root_text, "No space left on device"]);
+        scene.check(false);
+        fs::remove_file(&ballast).unwrap();
+        scene.finish();
+    }
 }
 
 #[test]

@@ -5,7 +5,10 @@
 #![expect(clippy::expect_used, reason = "a test that cannot be set up has to stop, and to say where")]
 
 mod disk;
+mod each_call;
 mod interrupt;
 mod kill;
+mod order;
 mod scene;
 mod sync;
+mod work;

@@ -1,7 +1,10 @@
-//! A listing, session by session.
+//! What a session holds.
 
+use std::pin::pin;
+
+use futures_util::StreamExt as _;
 use persist_host::retention::Candidate;
-use persist_host::{Error, ErrorKind, Result, SessionRef, SnapshotInfo, key};
+use persist_host::{Error, ErrorKind, RefPattern, Result, SessionRef, Store};
 
 /// What a listing shows of one session.
 pub(super) struct Listed {
@@ -13,6 +16,34 @@ pub(super) struct Listed {
 }
 
 impl Listed {
+    /// Lists a session.
+    ///
+    /// # Errors
+    ///
+    /// The first error that is not about one stored object.
+    pub(super) async fn read(store: &Store, session: SessionRef) -> Result<Self> {
+        let pattern = RefPattern {
+            agent: Some(session.agent.clone()),
+            session: Some(session.session.clone()),
+            index: None,
+        };
+        let mut listed = Self { session, snapshots: Vec::new(), unreadable: Vec::new() };
+        let mut snapshots = pin!(store.list(&pattern));
+        while let Some(item) = snapshots.next().await {
+            match item {
+                Ok(info) => listed.snapshots.push(Candidate::from(&info)),
+                Err(error) if is_of_an_object(&error) => listed.unreadable.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(listed)
+    }
+
+    /// Whether there is nothing to say of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.snapshots.is_empty() && self.unreadable.is_empty()
+    }
+
     /// Refuses a session of which not every snapshot could be read: what the rules would make of the others depends on
     /// the timestamps and labels of those that are missing.
     ///
@@ -53,63 +84,8 @@ impl Listed {
     }
 }
 
-/// Gathers the items of a listing, which come session by session.
-#[derive(Default)]
-pub(super) struct Sessions {
-    current: Option<Listed>,
-    stray: Vec<Error>,
-}
-
-impl Sessions {
-    /// Adds an item, and gives back the session that it ends.
-    ///
-    /// # Errors
-    ///
-    /// The item, when it is an error that is not about one stored object.
-    pub(super) fn add(&mut self, item: Result<SnapshotInfo>) -> Result<Option<Listed>> {
-        match item {
-            Ok(info) => Ok(self.add_snapshot(&info)),
-            Err(error) if is_of_an_object(&error) => {
-                // The first rows of a session may be the unreadable ones: whose they are, their keys say.
-                match &mut self.current {
-                    Some(current) if is_of(&error, &current.session) => current.unreadable.push(error),
-                    _ => self.stray.push(error),
-                }
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Ends the last session.
-    pub(super) fn finish(&mut self) -> Option<Listed> {
-        self.current.take()
-    }
-
-    /// The errors that belong to no session of which a snapshot could be read.
-    pub(super) fn stray(&self) -> &[Error] {
-        &self.stray
-    }
-
-    fn add_snapshot(&mut self, info: &SnapshotInfo) -> Option<Listed> {
-        let (session, snapshot) = (info.session(), Candidate::from(info));
-        if let Some(current) = self.current.as_mut().filter(|current| current.session == session) {
-            current.snapshots.push(snapshot);
-            return None;
-        }
-        let earlier = std::mem::take(&mut self.stray);
-        let (unreadable, stray) = earlier.into_iter().partition(|error| is_of(error, &session));
-        self.stray = stray;
-        self.current.replace(Listed { session, snapshots: vec![snapshot], unreadable })
-    }
-}
-
 fn is_of_an_object(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Incompatible) && key_of(error).is_some()
-}
-
-fn is_of(error: &Error, session: &SessionRef) -> bool {
-    key_of(error).is_some_and(|key| key.starts_with(&key::session_prefix(session)))
 }
 
 fn key_of(error: &Error) -> Option<&str> {
@@ -132,25 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn an_error_belongs_to_the_session_that_its_key_lies_under() {
-        let mut sessions = Sessions { current: Some(listed(Vec::new())), stray: Vec::new() };
-        for key in ["agents/a/s/d/0000000001", "agents/a/s2/d/0000000000", "persist-store.json"] {
-            assert!(sessions.add(Err(damaged(key))).unwrap().is_none());
-        }
-        assert_eq!(sessions.stray().len(), 2);
-        let error = sessions.finish().unwrap().check().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Integrity);
-        assert_eq!(error.context(), [("key", "agents/a/s/d/0000000001".to_owned())]);
-    }
-
-    #[test]
-    fn what_is_not_about_an_object_ends_the_listing() {
-        let mut sessions = Sessions::default();
+    fn an_error_is_about_an_object_if_it_names_one() {
+        assert!(is_of_an_object(&damaged("k")));
         let backend =
             Error::new(ErrorKind::Unavailable, "backend_unavailable", "gone").with_context("key", "k");
-        assert_eq!(sessions.add(Err(backend)).err().unwrap().kind(), ErrorKind::Unavailable);
+        assert!(!is_of_an_object(&backend));
         let nowhere = Error::new(ErrorKind::Integrity, "object_damaged", "somewhere");
-        assert!(sessions.add(Err(nowhere)).is_err(), "without a key, any session may be meant");
+        assert!(!is_of_an_object(&nowhere), "without a key, any session may be meant");
     }
 
     #[test]

@@ -1,0 +1,166 @@
+//! Attachments: small named objects of a snapshot, written beside it at any time while it lives.
+//!
+//! A version is created once and the highest one counts. Version 0 stays as long as its snapshot does, so that creating
+//! it answers whether the name is taken; versions between it and the highest may go.
+
+mod check;
+mod put;
+mod read;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::Store;
+use super::errors::{deleted, no_snapshot_here};
+use super::fetch::Reading;
+use crate::{
+    AttachMode, AttachRequest, AttachmentInfo, AttachmentName, Error, ErrorKind, Result, SessionRef,
+    SnapshotIndex, SnapshotRef, key,
+};
+use put::Draft;
+
+/// How many attachments of a snapshot are read or copied at once.
+const ATTACHMENTS_AT_ONCE: usize = 16;
+
+/// Where the versions of one attachment lie.
+struct Place {
+    session: SessionRef,
+    index: SnapshotIndex,
+    name: AttachmentName,
+    prefix: String,
+}
+
+impl Place {
+    fn new(session: &SessionRef, index: SnapshotIndex, name: &AttachmentName) -> Self {
+        let prefix = key::attachment_prefix(session, index, name);
+        Self { session: session.clone(), index, name: name.clone(), prefix }
+    }
+
+    fn describe(&self) -> String {
+        let Self { session, index, name, .. } = self;
+        format!("attachment {:?} of the snapshot {session}@{index}", name.as_str())
+    }
+}
+
+impl Store {
+    /// Attaches content to a snapshot. It is durable when this returns, and it goes when the snapshot is deleted.
+    ///
+    /// Whatever failed, the same request can be made again: equal content is never kept twice.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is no such snapshot, [`ErrorKind::Conflict`] when the name is taken and
+    /// [`AttachMode::Once`] was asked for, [`ErrorKind::OutcomeUnknown`] when the backend left open whether it was
+    /// stored; otherwise what the backend or the codec reports.
+    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %request.snapshot, bytes = request.content.len()))]
+    pub async fn attach(&self, request: AttachRequest) -> Result<AttachmentInfo> {
+        self.open_marker().await?;
+        self.check_writable().await?;
+        let session = &request.snapshot.session;
+        let index = match request.snapshot.index {
+            // What this process has just saved need not be looked for.
+            Some(index) if self.remembered(session).is_some_and(|view| view.newest == Some(index)) => index,
+            _ => self.show(&request.snapshot).await?.snapshot_index,
+        };
+        let place = Place::new(session, index, &request.name);
+        let draft = Draft::new(request.content, request.media_type);
+        Ok(self.put_attachment(&place, &draft, request.mode).await?.0)
+    }
+
+    /// The attachments of a live snapshot, in the order of their names. Headers are read, contents are not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is no such snapshot, [`ErrorKind::Integrity`] when a header is damaged;
+    /// otherwise what the backend reports.
+    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %reference))]
+    pub async fn attachments(&self, reference: &SnapshotRef) -> Result<Vec<AttachmentInfo>> {
+        self.open_marker().await?;
+        let (session, index) = (&reference.session, self.index_of(reference).await?);
+        let listed = self.list_attachments(session, index).await?;
+        let newest = listed.into_iter().map(|(prefix, version)| async move {
+            let newest = self.newest_version(&prefix, Some(version)).await?;
+            Ok::<_, Error>(newest.map(|newest| newest.info()))
+        });
+        let newest = stream::iter(newest).buffer_unordered(ATTACHMENTS_AT_ONCE);
+        let mut attachments: Vec<AttachmentInfo> =
+            newest.try_filter_map(|found| std::future::ready(Ok(found))).try_collect().await?;
+        // After all that was read: a deletion may have taken some of it away meanwhile.
+        self.expect_live(session, index).await?;
+        attachments.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(attachments)
+    }
+
+    /// Gives back the newest version of an attachment; every byte that was read has been checked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is no such snapshot or attachment, [`ErrorKind::Integrity`] when its object
+    /// is damaged, [`ErrorKind::Plugin`] when its codec is not installed; otherwise what the backend reports.
+    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %reference))]
+    pub async fn read_attachment(
+        &self,
+        reference: &SnapshotRef,
+        name: &AttachmentName,
+    ) -> Result<(AttachmentInfo, Bytes)> {
+        self.open_marker().await?;
+        let index = self.index_of(reference).await?;
+        let place = Place::new(&reference.session, index, name);
+        let found = self.load_newest(&place.prefix).await;
+        // Of a snapshot that is deleted, it does not matter what is damaged.
+        self.expect_live(&reference.session, index).await?;
+        found?.ok_or_else(|| {
+            let message = format!("there is no {}", place.describe());
+            Error::new(ErrorKind::NotFound, "attachment_not_found", message)
+                .with_hint(format!("`persist attachment list {}@{index}` shows what there is", place.session))
+        })
+    }
+
+    /// Copies the newest version of each attachment of a live snapshot to the same snapshot in another store, checking
+    /// every content on the way. What is there already with the same content is passed over, so that a copy that was
+    /// interrupted can be run again. Returns how many were written.
+    ///
+    /// # Errors
+    /// As [`Store::read_attachment`] and [`Store::attach`].
+    #[tracing::instrument(level = "debug", skip_all, fields(session = %session, %index))]
+    pub async fn copy_attachments(
+        &self,
+        to: &Self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+    ) -> Result<u64> {
+        let reference = SnapshotRef { session: session.clone(), index: Some(index) };
+        let attachments = self.attachments(&reference).await?;
+        if attachments.is_empty() {
+            return Ok(0);
+        }
+        to.check_marker().await?;
+        to.create_marker().await?;
+        let copies = attachments.into_iter().map(|info| async move {
+            let place = Place::new(session, index, &info.name);
+            let Some((info, content)) = self.load_newest(&place.prefix).await? else {
+                // It can have gone only with its snapshot.
+                return Err(deleted(session, index));
+            };
+            let draft = Draft::copied(&info, content);
+            Ok(u64::from(to.put_attachment(&place, &draft, AttachMode::Upsert).await?.1))
+        });
+        stream::iter(copies)
+            .buffer_unordered(ATTACHMENTS_AT_ONCE)
+            .try_fold(0, |sum, one| async move { Ok(sum + one) })
+            .await
+    }
+
+    async fn index_of(&self, reference: &SnapshotRef) -> Result<SnapshotIndex> {
+        match reference.index {
+            Some(index) => Ok(index),
+            None => Ok(self.show(reference).await?.snapshot_index),
+        }
+    }
+
+    /// Attachments count only while their snapshot is live.
+    async fn expect_live(&self, session: &SessionRef, index: SnapshotIndex) -> Result<()> {
+        match self.look_up(session, index).await? {
+            Reading::Found(_) => Ok(()),
+            Reading::NoSnapshot => Err(no_snapshot_here(session, index)),
+            Reading::Nothing => Err(self.explain_absence(session, index).await),
+        }
+    }
+}
