@@ -76,5 +76,8 @@ fn probing_a_refused_file_says_why() {
     write(&path, b"text");
     let error = probe_in_this_process(&path).unwrap_err();
     assert_eq!(error.code(), "plugin_refused");
-    assert_eq!(probe_in_this_process(&test_plugin()).unwrap(), "persist-host 0.1.0");
+    assert_eq!(
+        probe_in_this_process(&test_plugin()).unwrap(),
+        concat!("persist-host ", env!("CARGO_PKG_VERSION"))
+    );
 }
