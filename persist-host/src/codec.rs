@@ -4,15 +4,16 @@
 //! that a frame can be used without the others. All of it is CPU work and runs on tokio's blocking threads; a state of
 //! less than [`INLINE_BYTES`] is not worth the hand-off.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use persist_plugin_api::DynCompression;
-use tokio::task::JoinError;
+use sha2::{Digest as _, Sha256};
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::format::Frame;
-use crate::{Error, ErrorKind, Result};
+use crate::{ContentHash, Error, ErrorKind, Result};
 
 /// The size of a frame before compression. With gzip, 1 MiB frames cost 0.6 % in size against one stream and let two
 /// processors share the work.
@@ -57,42 +58,84 @@ pub(crate) async fn encode(content: &Bytes, coding: &Coding) -> Result<Encoded> 
             let coding = coding.clone();
             off_thread(raw.len(), move || encode_frame(raw, &coding, single))
         })
-        .buffered(parallelism())
+        .buffered(parallelism() + 1)
         .try_collect()
         .await?;
     let (frames, bodies) = encoded.into_iter().unzip();
     Ok(Encoded { frames, bodies })
 }
 
-/// Decompresses frames and joins them. The result's hash is the caller's to check.
+/// Decompresses frames and joins them.
 pub(crate) async fn decode(frames: Vec<(Frame, Bytes)>, length: u64, coding: &Coding) -> Result<Bytes> {
-    let mut pieces = stream::iter(frames)
-        .map(|(frame, body)| {
-            let coding = coding.clone();
-            off_thread(body.len(), move || decode_frame(&frame, body, &coding))
-        })
-        .buffered(parallelism());
-    let first = pieces.try_next().await?.unwrap_or_default();
-    let Some(second) = pieces.try_next().await? else { return Ok(first) };
-    // Reserved, not touched: the memory is used only as the frames that justify it arrive.
-    let mut state = Vec::new();
-    let reserved = usize::try_from(length)
-        .map_err(drop)
-        .and_then(|length| state.try_reserve_exact(length).map_err(drop));
-    reserved.map_err(|()| {
-        Error::new(
-            ErrorKind::Other,
-            "out_of_memory",
-            format!("there is no memory for a state of {length} bytes"),
-        )
-    })?;
-    state.extend_from_slice(&first);
-    state.extend_from_slice(&second);
-    drop((first, second));
-    while let Some(piece) = pieces.try_next().await? {
-        state.extend_from_slice(&piece);
+    let joined = join_frames(frames, length, coding, false).await?;
+    Ok(joined.0)
+}
+
+/// As [`decode`], and hashes what several frames are joined to while later ones are still decompressed. What one frame
+/// holds is not hashed here: nothing would be done at the same time.
+pub(crate) async fn decode_and_hash(
+    frames: Vec<(Frame, Bytes)>,
+    length: u64,
+    coding: &Coding,
+) -> Result<(Bytes, Option<ContentHash>)> {
+    join_frames(frames, length, coding, true).await
+}
+
+async fn join_frames(
+    mut frames: Vec<(Frame, Bytes)>,
+    length: u64,
+    coding: &Coding,
+    hashed: bool,
+) -> Result<(Bytes, Option<ContentHash>)> {
+    if frames.len() <= 1 {
+        let Some((frame, body)) = frames.pop() else { return Ok((Bytes::new(), None)) };
+        let coding = coding.clone();
+        return Ok((off_thread(body.len(), move || decode_frame(&frame, body, &coding)).await?, None));
     }
-    Ok(state.into())
+    // Every frame is put in its place in the memory of the whole, on the thread that decompressed it.
+    let mut rest = reserve(length)?;
+    let places = frames.iter().map(|(frame, _)| {
+        let after = usize::try_from(frame.raw_len).unwrap_or(usize::MAX).min(rest.capacity());
+        let following = rest.split_off(after);
+        std::mem::replace(&mut rest, following)
+    });
+    let places: Vec<BytesMut> = places.collect();
+    let mut pieces = stream::iter(frames.into_iter().zip(places))
+        .map(|((frame, body), mut place)| {
+            let coding = coding.clone();
+            off_thread(body.len(), move || {
+                place.extend_from_slice(&decode_frame(&frame, body, &coding)?);
+                Ok(place)
+            })
+        })
+        .buffered(parallelism() + 1);
+    let mut joined = BytesMut::new();
+    let mut hasher = Sha256::new();
+    let mut piece = pieces.try_next().await?;
+    while let Some(adding) = piece.take() {
+        let hash = off_thread(if hashed { adding.len() } else { 0 }, move || {
+            if hashed {
+                hasher.update(&adding);
+            }
+            Ok((hasher, adding))
+        });
+        let added;
+        ((hasher, added), piece) = tokio::try_join!(hash, pieces.try_next())?;
+        joined.unsplit(added);
+    }
+    Ok((joined.freeze(), hashed.then(|| ContentHash(hasher.finalize().into()))))
+}
+
+/// Memory for content of `length` bytes. It is not touched: it is used only as the frames that justify it arrive.
+fn reserve(length: u64) -> Result<BytesMut> {
+    let reserved = usize::try_from(length).ok().filter(|length| {
+        // Asked for first, because `BytesMut` ends the process where there is no memory.
+        Vec::<u8>::new().try_reserve_exact(*length).is_ok()
+    });
+    reserved.map(BytesMut::with_capacity).ok_or_else(|| {
+        let message = format!("there is no memory for a state of {length} bytes");
+        Error::new(ErrorKind::Other, "out_of_memory", message)
+    })
 }
 
 /// Runs CPU work where it does not hold up the asynchronous threads. `bytes` is how much it works on.
@@ -100,10 +143,41 @@ pub(crate) async fn off_thread<T: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    started(bytes, work).finish().await
+}
+
+/// Starts CPU work on another thread, and lets its caller go on. What [`off_thread`] would do at once is done at once.
+pub(crate) fn started<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Started<T> {
     if bytes <= INLINE_BYTES {
-        return work();
+        return Started::Done(work());
     }
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(lost_work(error)))
+    Started::Running(tokio::task::spawn_blocking(work))
+}
+
+/// Work that has begun.
+pub(crate) enum Started<T> {
+    Done(Result<T>),
+    Running(JoinHandle<Result<T>>),
+}
+
+impl<T> Started<T> {
+    /// Waits for its end.
+    pub(crate) async fn finish(self) -> Result<T> {
+        match self {
+            Self::Done(result) => result,
+            Self::Running(handle) => handle.await.unwrap_or_else(|error| Err(lost_work(error))),
+        }
+    }
+}
+
+/// Starts CPU work whose result is wanted later, if at all. What [`off_thread`] would do at once is left until then.
+pub(crate) fn ahead_of_need(bytes: usize, work: impl FnOnce() + Send + 'static) {
+    if bytes > INLINE_BYTES {
+        drop(tokio::task::spawn_blocking(work));
+    }
 }
 
 fn lost_work(error: JoinError) -> Error {
@@ -118,8 +192,11 @@ fn split(state: &Bytes) -> Vec<Bytes> {
         .collect()
 }
 
+/// How many frames are worked on at once. Asked for once: on Linux the answer is read from several files.
 fn parallelism() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    static PROCESSORS: LazyLock<usize> =
+        LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+    *PROCESSORS
 }
 
 fn encode_frame(raw: Bytes, coding: &Coding, single: bool) -> Result<(Frame, Bytes)> {

@@ -8,6 +8,8 @@ mod diff;
 mod gear;
 mod index;
 mod matching;
+mod ops;
+mod rebase;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ mod tests;
 pub(crate) use compose::{ComposeError, Layer, compose};
 pub(crate) use diff::diff;
 pub(crate) use index::BaseIndex;
+pub(crate) use rebase::rebase;
 pub(crate) use stored::{decode_ops, encode_ops};
 
 /// One step of a delta. Offsets and lengths are bytes.
@@ -40,11 +43,19 @@ impl Op {
         let (Self::Copy { len, .. } | Self::Insert { len }) = self;
         len
     }
+
+    /// How many bytes the step takes from the literals.
+    pub(crate) fn inserted(self) -> u64 {
+        match self {
+            Self::Copy { .. } => 0,
+            Self::Insert { len } => len,
+        }
+    }
 }
 
 /// The bytes of `target` that `ops` insert, joined. The ops are those that [`diff`] returned for this target.
 pub(crate) fn literals(ops: &[Op], target: &[u8]) -> Vec<u8> {
-    let inserted: u64 = ops.iter().map(|op| if matches!(op, Op::Insert { .. }) { op.len() } else { 0 }).sum();
+    let inserted: u64 = ops.iter().map(|op| op.inserted()).sum();
     let mut literals = Vec::with_capacity(target.len().min(usize::try_from(inserted).unwrap_or(usize::MAX)));
     let mut at = 0;
     for op in ops {

@@ -7,8 +7,7 @@
 mod marks;
 mod passes;
 
-use std::thread;
-
+use bytes::Bytes;
 use sha2::Sha256;
 
 use self::marks::Marks;
@@ -17,9 +16,6 @@ use crate::{ContentHash, InvalidJson, validate_json};
 
 /// The distance between two checkpoints of a state that is not large, in bytes.
 const SPACING: usize = 64 * 1024;
-
-/// What both passes have to read before a second thread takes one of them, in bytes.
-const WORTH_A_THREAD: usize = 256 * 1024;
 
 /// What is kept beside a state to check its successor faster.
 #[derive(Clone, Debug)]
@@ -36,21 +32,12 @@ pub(crate) struct Fingerprint {
     pub(crate) checkpoints: Checkpoints,
 }
 
-/// Hashes `state` and, if `json`, checks that it is JSON; the verdict is that of [`validate_json`].
-///
-/// `previous` is a state with the checkpoints that were made of it, in this process. Both passes then read only what
-/// follows the last checkpoint in front of the first difference. A large remainder is read by two threads, so this
-/// belongs on a thread that may block.
-///
-/// # Errors
-///
-/// [`InvalidJson`] with the place of the first offence, if `json`.
-pub(crate) fn fingerprint(
-    state: &[u8],
-    json: bool,
-    previous: Option<(&[u8], &Checkpoints)>,
-) -> Result<Fingerprint, InvalidJson> {
-    fingerprint_spaced(state, json, previous, SPACING, WORTH_A_THREAD)
+impl Fingerprint {
+    /// Joins what the two passes found.
+    pub(crate) fn new(hashed: Hashed, validated: Validated) -> Self {
+        let checkpoints = Checkpoints { hashers: hashed.marks, validators: validated.marks };
+        Self { hash: hashed.hash, checkpoints }
+    }
 }
 
 impl Checkpoints {
@@ -61,60 +48,113 @@ impl Checkpoints {
     }
 }
 
-fn fingerprint_spaced(
-    state: &[u8],
+/// The two passes over a state that are to be made. They do not need each other.
+///
+/// `previous` is a state with the checkpoints that were made of it, in this process. Both passes then read only what
+/// follows the last checkpoint in front of the first difference.
+pub(crate) fn plan(
+    state: &Bytes,
+    json: bool,
+    previous: Option<(&[u8], &Checkpoints)>,
+) -> (HashPass, ValidatePass) {
+    plan_spaced(state, json, previous, SPACING)
+}
+
+fn plan_spaced(
+    state: &Bytes,
     json: bool,
     previous: Option<(&[u8], &Checkpoints)>,
     spacing: usize,
-    worth_a_thread: usize,
-) -> Result<Fingerprint, InvalidJson> {
-    let mut hashers = Marks::new(state.len(), spacing);
-    let mut validators = Marks::new(state.len(), spacing);
-    let (mut hashed, mut hasher) = (0, Sha256::default());
-    let (mut validated, mut validator) = (0, Validator::new());
+) -> (HashPass, ValidatePass) {
+    let mut hash = HashPass {
+        state: state.clone(),
+        from: 0,
+        hasher: Sha256::default(),
+        marks: Marks::new(state.len(), spacing),
+    };
+    let mut validate = ValidatePass {
+        state: state.clone(),
+        json,
+        from: 0,
+        validator: Validator::new(),
+        marks: Marks::new(state.len(), spacing),
+    };
     if let Some((before, checkpoints)) = previous {
         let shared = common_prefix(before, state);
         if let Some(resumed) = checkpoints.hashers.last_within(shared) {
-            (hashed, hasher) = resumed;
-            hashers.adopt(&checkpoints.hashers, shared);
+            (hash.from, hash.hasher) = resumed;
+            hash.marks.adopt(&checkpoints.hashers, shared);
         }
         if json && let Some(resumed) = checkpoints.validators.last_within(shared) {
-            (validated, validator) = resumed;
-            validators.adopt(&checkpoints.validators, shared);
+            (validate.from, validate.validator) = resumed;
+            validate.marks.adopt(&checkpoints.validators, shared);
         }
     }
-
-    let hash = || passes::hash(state, hashed, hasher.clone(), hashers.clone());
-    if !json {
-        let (hash, hashers) = hash();
-        return Ok(Fingerprint { hash, checkpoints: Checkpoints { hashers, validators } });
-    }
-    let validate = || passes::validate(state, validated, validator, validators);
-    let worth_it = state.len() - hashed.max(validated) >= worth_a_thread;
-    let ((hash, hashers), validators) = if worth_it { both(hash, validate) } else { (hash(), validate()) };
-    let validators = match validators {
-        Ok(validators) => validators,
-        Err(_) => {
-            // The one that names the place has the last word.
-            validate_json(state)?;
-            Marks::new(state.len(), spacing)
-        }
-    };
-    Ok(Fingerprint { hash, checkpoints: Checkpoints { hashers, validators } })
+    (hash, validate)
 }
 
-/// Does two things at once, or one after the other if the system gives no second thread.
-fn both<A: Send, B>(first: impl Fn() -> A + Sync, second: impl FnOnce() -> B) -> (A, B) {
-    thread::scope(|scope| {
-        let spawned = thread::Builder::new().name("hash-state".to_owned()).spawn_scoped(scope, &first);
-        let second = second();
-        let first = match spawned.map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(first)) => first,
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(_) => first(),
+/// Hashing a state.
+pub(crate) struct HashPass {
+    state: Bytes,
+    from: usize,
+    hasher: Sha256,
+    marks: Marks<Sha256>,
+}
+
+/// What hashing a state gave.
+pub(crate) struct Hashed {
+    hash: ContentHash,
+    marks: Marks<Sha256>,
+}
+
+impl HashPass {
+    /// Hashes the state. CPU work.
+    pub(crate) fn run(self) -> Hashed {
+        let (hash, marks) = passes::hash(&self.state, self.from, self.hasher, self.marks);
+        Hashed { hash, marks }
+    }
+}
+
+/// Checking that a state is JSON, if it has to be.
+pub(crate) struct ValidatePass {
+    state: Bytes,
+    json: bool,
+    from: usize,
+    validator: Validator,
+    marks: Marks<Validator>,
+}
+
+/// What checking a state gave.
+pub(crate) struct Validated {
+    marks: Marks<Validator>,
+}
+
+impl ValidatePass {
+    /// How many bytes it has to read.
+    pub(crate) fn length(&self) -> usize {
+        if self.json { self.state.len() - self.from } else { 0 }
+    }
+
+    /// Checks the state. CPU work. The verdict is that of [`validate_json`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidJson`] with the place of the first offence, if the state has to be JSON.
+    pub(crate) fn run(self) -> Result<Validated, InvalidJson> {
+        if !self.json {
+            return Ok(Validated { marks: self.marks });
+        }
+        let nothing = self.marks.emptied();
+        let marks = match passes::validate(&self.state, self.from, self.validator, self.marks) {
+            Ok(marks) => marks,
+            Err(_) => {
+                // The one that names the place has the last word.
+                validate_json(&self.state)?;
+                nothing
+            }
         };
-        (first, second)
-    })
+        Ok(Validated { marks })
+    }
 }
 
 /// The number of bytes that two states have in common at their fronts.

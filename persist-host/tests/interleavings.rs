@@ -14,7 +14,7 @@ use persist_host::{
 use persist_plugin_api::{
     self as plugin, Capabilities, DynCompression, ListPage, ListRequest, ObjectMeta, StorageAdapter,
 };
-use shuttle::future::{block_on, spawn};
+use shuttle::future::{JoinHandle, block_on, spawn};
 use shuttle::sync::Mutex;
 
 /// Runs of each test, under each scheduler.
@@ -27,20 +27,7 @@ const SWITCHES: usize = 3;
 fn tasks_that_save_to_one_session_share_no_index() {
     explore(|| {
         let store = open();
-        let tasks: Vec<_> = (0..3)
-            .map(|writer| {
-                let store = store.clone();
-                spawn(async move {
-                    let mut saved = Vec::new();
-                    for step in 0..2 {
-                        let state = state(writer, step);
-                        let info = store.save(request(&state)).await.unwrap();
-                        saved.push((info.snapshot_index, state));
-                    }
-                    saved
-                })
-            })
-            .collect();
+        let tasks = save_twice(&store, 3);
         block_on(async {
             let mut all = BTreeMap::new();
             for task in tasks {
@@ -90,20 +77,7 @@ fn tasks_save_while_others_delete_and_erase() {
     explore(|| {
         let store = open();
         let first = block_on(store.save(request(&state(9, 0)))).unwrap().snapshot_index;
-        let writers: Vec<_> = (0..2)
-            .map(|writer| {
-                let store = store.clone();
-                spawn(async move {
-                    let mut saved = Vec::new();
-                    for step in 0..2 {
-                        let state = state(writer, step);
-                        let info = store.save(request(&state)).await.unwrap();
-                        saved.push((info.snapshot_index, state));
-                    }
-                    saved
-                })
-            })
-            .collect();
+        let writers = save_twice(&store, 2);
         let keeper = spawn({
             let store = store.clone();
             async move {
@@ -180,6 +154,23 @@ fn open() -> Store {
 #[derive(Default)]
 struct Shelf {
     objects: Mutex<BTreeMap<String, Bytes>>,
+}
+
+/// Starts writers of two snapshots each.
+fn save_twice(store: &Store, writers: usize) -> Vec<JoinHandle<Vec<(SnapshotIndex, Bytes)>>> {
+    let writer = |writer| {
+        let store = store.clone();
+        spawn(async move {
+            let mut saved = Vec::new();
+            for step in 0..2 {
+                let state = state(writer, step);
+                let info = store.save(request(&state)).await.unwrap();
+                saved.push((info.snapshot_index, state));
+            }
+            saved
+        })
+    };
+    (0..writers).map(writer).collect()
 }
 
 impl Shelf {

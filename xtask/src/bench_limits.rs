@@ -12,20 +12,22 @@ use crate::{
 /// The size of the state whose peak memory is measured.
 const STATE_BYTES: usize = 50_000_000;
 
+/// The cases that are timed, by the names that the program has for them.
+const CASES: [&str; 4] = ["middle", "end", "append", "cold"];
+
 /// Builds for release, times the cases, and measures the peak memory of a save and of a restore.
 pub(crate) fn run(states: Option<&Path>) -> Result<()> {
     run_command(&mut cargo(
-        "build --release --locked -p persist-e2e --bin engine-limits -p persist-host -p persist-storage-local \
+        "build --release --locked -p persist-e2e --lib --bin engine-limits -p persist-host -p persist-storage-local \
          -p persist-compression-gzip",
     ))?;
     let directory = tempfile::tempdir_in(profile_dir().with_file_name("release"))
         .map_err(Error::io("make a temporary directory"))?;
     println!();
-    let mut time = limits("time", directory.path());
-    if let Some(states) = states {
-        time.arg(fs::canonicalize(states).map_err(Error::io(format!("find {}", states.display())))?);
+    let states = states.map(fs::canonicalize).transpose().map_err(Error::io("find the states"))?;
+    for case in CASES {
+        run_command(limits(case, &directory.path().join(case)).args(&states))?;
     }
-    run_command(&mut time)?;
 
     let file = directory.path().join("state.json");
     let state = agent_state(STATE_BYTES);

@@ -90,21 +90,21 @@ fn gather(layers: &[Layer<'_>], wanted: Vec<Span>) -> Result<Bytes, ComposeError
 
 /// A range of bytes.
 #[derive(Clone, Copy)]
-struct Span {
-    from: u64,
-    len: u64,
+pub(super) struct Span {
+    pub(super) from: u64,
+    pub(super) len: u64,
 }
 
 /// Consecutive bytes of the state that is being put together.
 #[derive(Clone, Copy)]
-struct Extent {
-    origin: Origin,
-    span: Span,
+pub(super) struct Extent {
+    pub(super) origin: Origin,
+    pub(super) span: Span,
 }
 
 /// What an extent's span counts in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
+pub(super) enum Origin {
     /// The state of the layer that has been reached.
     State,
     /// The literals of this layer.
@@ -114,13 +114,13 @@ enum Origin {
 }
 
 /// An op, and where in the state its bytes begin.
-struct Step {
+pub(super) struct Step {
     start: u64,
     extent: Extent,
 }
 
 /// The ops of a layer, in terms of its literals and of the state before it.
-fn steps(number: usize, layer: &Layer<'_>) -> Result<Vec<Step>, ComposeError> {
+pub(super) fn steps(number: usize, layer: &Layer<'_>) -> Result<Vec<Step>, ComposeError> {
     let misfit = || ComposeError::Misfit { layer: number };
     let whole = [Op::Insert { len: layer.length }];
     let ops = layer.ops.unwrap_or(&whole);
@@ -147,14 +147,20 @@ fn steps(number: usize, layer: &Layer<'_>) -> Result<Vec<Step>, ComposeError> {
 }
 
 /// What following extents one layer down gives.
-enum Descent {
+pub(super) enum Descent {
     /// The extents, in terms of the layer's literals and of the state before it.
     Next(Vec<Extent>),
     /// There are more extents than the limit.
     TooMany,
 }
 
-fn descend(number: usize, steps: &[Step], extents: &[Extent], limit: usize) -> Result<Descent, ComposeError> {
+/// Follows extents one layer down, as long as there are no more than `limit`.
+pub(super) fn descend(
+    number: usize,
+    steps: &[Step],
+    extents: &[Extent],
+    limit: usize,
+) -> Result<Descent, ComposeError> {
     let mut next = Vec::with_capacity(extents.len() + steps.len());
     for extent in extents {
         if extent.origin != Origin::State {

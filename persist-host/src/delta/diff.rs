@@ -4,6 +4,7 @@ use super::Op;
 use super::gear::{self, WINDOW};
 use super::index::BaseIndex;
 use super::matching::{common_prefix, common_suffix};
+use super::ops::Ops;
 
 /// A common start or end of less is inserted: a copy would cost as much.
 const MIN_EDGE: usize = 8;
@@ -30,7 +31,7 @@ pub(crate) fn diff(base: &[u8], index: &BaseIndex, target: &[u8]) -> Vec<Op> {
     }
     // The last copy may reach into the common end already.
     if search.done < search.end {
-        search.ops.insert(search.end - search.done);
+        search.ops.insert((search.end - search.done) as u64);
         search.done = search.end;
     }
     let rest = target.len() - search.done;
@@ -155,30 +156,8 @@ impl Search<'_> {
 
     /// Adds what is missing before a match, and the match.
     fn copy(&mut self, found: Match) {
-        self.ops.insert(found.at - self.done);
-        self.ops.copy(found.from, found.len);
+        self.ops.insert((found.at - self.done) as u64);
+        self.ops.copy(found.from as u64, found.len as u64);
         self.done = found.at + found.len;
-    }
-}
-
-/// Ops that are merged as they are added.
-#[derive(Default)]
-struct Ops(Vec<Op>);
-
-impl Ops {
-    fn insert(&mut self, more: usize) {
-        match self.0.last_mut() {
-            _ if more == 0 => {}
-            Some(Op::Insert { len }) => *len += more as u64,
-            _ => self.0.push(Op::Insert { len: more as u64 }),
-        }
-    }
-
-    fn copy(&mut self, start: usize, more: usize) {
-        match self.0.last_mut() {
-            _ if more == 0 => {}
-            Some(Op::Copy { from, len }) if *from + *len == start as u64 => *len += more as u64,
-            _ => self.0.push(Op::Copy { from: start as u64, len: more as u64 }),
-        }
     }
 }

@@ -17,6 +17,9 @@ const PROBES: usize = 4;
 /// The bits of a table entry that hold the window's number; the others hold a part of its hash.
 const NUMBER_BITS: u32 = 24;
 
+/// The most windows that entries can tell apart.
+const MAX_WINDOWS: usize = (1 << NUMBER_BITS) - 1;
+
 /// A searchable index over a base state.
 ///
 /// It owns its tables and not the state, so that it can be cached beside the state's bytes. It takes 10 to 20 bytes for
@@ -39,11 +42,9 @@ pub(crate) struct BaseIndex {
 impl BaseIndex {
     /// Indexes `base`.
     pub(crate) fn new(base: &[u8]) -> Self {
-        let stride = (base.len() / FULL_DENSITY).next_power_of_two().clamp(MIN_STRIDE, MAX_STRIDE);
+        let Shape { stride, table_bits, filter_bits } = Shape::of(base.len());
         // What lies beyond the numbers that an entry can hold (8 GiB) is copied only as a continuation.
-        let windows = base.windows(WINDOW).step_by(stride).take((1 << NUMBER_BITS) - 1);
-        let table_bits = (windows.len().max(1) as u64).next_power_of_two().trailing_zeros().max(8) + 1;
-        let filter_bits = table_bits + 3;
+        let windows = base.windows(WINDOW).step_by(stride).take(MAX_WINDOWS);
         let mut index = Self {
             stride,
             table_shift: u32::BITS - table_bits,
@@ -57,11 +58,10 @@ impl BaseIndex {
         index
     }
 
-    /// The bytes of memory that the index holds.
-    pub(crate) fn memory(&self) -> usize {
-        size_of::<Self>()
-            + self.table.capacity() * size_of::<u32>()
-            + self.filter.capacity() * size_of::<u64>()
+    /// The bytes of memory that the index of a state of `length` bytes holds.
+    pub(crate) fn memory_of(length: usize) -> usize {
+        let Shape { table_bits, filter_bits, .. } = Shape::of(length);
+        size_of::<Self>() + ((1 << table_bits) + PROBES) * size_of::<u32>() + (1 << (filter_bits - 3))
     }
 
     /// The distance between indexed windows, in bytes.
@@ -107,6 +107,23 @@ impl BaseIndex {
     fn filter_place(&self, hash: u32) -> (usize, u64) {
         let bit = hash >> self.filter_shift;
         ((bit >> 6) as usize, 1 << (bit & 63))
+    }
+}
+
+/// How large an index is.
+struct Shape {
+    stride: usize,
+    table_bits: u32,
+    filter_bits: u32,
+}
+
+impl Shape {
+    /// The shape of the index of a state of `length` bytes.
+    fn of(length: usize) -> Self {
+        let stride = (length / FULL_DENSITY).next_power_of_two().clamp(MIN_STRIDE, MAX_STRIDE);
+        let windows = ((length + stride).saturating_sub(WINDOW) / stride).clamp(1, MAX_WINDOWS);
+        let table_bits = windows.next_power_of_two().trailing_zeros().max(8) + 1;
+        Self { stride, table_bits, filter_bits: table_bits + 3 }
     }
 }
 

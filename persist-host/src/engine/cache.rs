@@ -17,7 +17,7 @@ pub(super) struct Warm {
     pub(super) state: Bytes,
     /// What checking the state left behind; `None` when it was read and not saved by this process.
     pub(super) checkpoints: Option<Checkpoints>,
-    /// The state's index for finding what a successor shares with it, made when first needed.
+    /// The state's index for finding what a successor shares with it, made when first asked for.
     index: OnceLock<BaseIndex>,
 }
 
@@ -31,10 +31,15 @@ impl Warm {
         self.index.get_or_init(|| BaseIndex::new(&self.state))
     }
 
-    /// The memory that it takes, in bytes; the literals of a full snapshot are its state and count twice.
+    /// Whether the index has been made.
+    pub(super) fn is_indexed(&self) -> bool {
+        self.index.get().is_some()
+    }
+
+    /// The memory that it takes with its index, in bytes; the literals of a full snapshot are its state and count twice.
     fn memory(&self) -> u64 {
         let checkpoints = self.checkpoints.as_ref().map_or(0, Checkpoints::memory);
-        let index = self.index.get().map_or(0, BaseIndex::memory);
+        let index = BaseIndex::memory_of(self.state.len());
         (self.state.len() + self.chain.memory() + checkpoints + index) as u64
     }
 }
@@ -62,12 +67,12 @@ impl Cache {
         Some(entry.warm.clone())
     }
 
-    /// Keeps a state, as far as `most` bytes reach.
-    pub(super) fn put(&mut self, session: &SessionRef, warm: Arc<Warm>, most: u64) {
+    /// Keeps a state, as far as `most` bytes reach; tells whether it does.
+    pub(super) fn put(&mut self, session: &SessionRef, warm: Arc<Warm>, most: u64) -> bool {
         self.remove(session);
         let bytes = warm.memory();
         if bytes > most {
-            return;
+            return false;
         }
         while self.bytes + bytes > most
             && let Some(oldest) =
@@ -78,6 +83,7 @@ impl Cache {
         self.clock += 1;
         self.bytes += bytes;
         self.entries.insert(session.clone(), Entry { warm, bytes, used: self.clock });
+        true
     }
 
     /// Forgets a session.

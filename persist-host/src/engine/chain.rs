@@ -113,13 +113,7 @@ impl Chain {
     /// # Errors
     /// [`ErrorKind::Integrity`] when the layers do not fit together, [`ErrorKind::Other`] without enough memory.
     pub(super) fn state(&self) -> Result<Bytes> {
-        let layers = self.layers.iter().map(|layer| delta::Layer {
-            ops: layer.ops.as_deref(),
-            literals: &layer.literals,
-            length: layer.length,
-        });
-        let layers: Vec<_> = layers.collect();
-        delta::compose(&layers).map_err(|error| {
+        delta::compose(&delta_layers(&self.layers)).map_err(|error| {
             let (kind, code) = match error {
                 ComposeError::OutOfMemory { .. } => (ErrorKind::Other, "out_of_memory"),
                 ComposeError::Misfit { .. } => (ErrorKind::Integrity, "object_damaged"),
@@ -128,11 +122,26 @@ impl Chain {
         })
     }
 
+    /// The ops that make a state from that of the first `kept` snapshots, where `ops` make it from that of all; `None`
+    /// when there is no short list of them.
+    pub(super) fn rebase(&self, kept: usize, ops: &[Op]) -> Option<Vec<Op>> {
+        delta::rebase(&delta_layers(self.layers.get(kept..)?), ops)
+    }
+
     /// The memory that its literals and steps take, in bytes.
     pub(super) fn memory(&self) -> usize {
         let ops = |layer: &Layer| layer.ops.as_ref().map_or(0, Vec::len) * size_of::<Op>();
         self.layers.iter().map(|layer| layer.literals.len() + ops(layer)).sum()
     }
+}
+
+fn delta_layers(layers: &[Arc<Layer>]) -> Vec<delta::Layer<'_>> {
+    let layers = layers.iter().map(|layer| delta::Layer {
+        ops: layer.ops.as_deref(),
+        literals: &layer.literals,
+        length: layer.length,
+    });
+    layers.collect()
 }
 
 /// The digest that a delta holds over those of its ancestors, the nearest first.

@@ -9,10 +9,14 @@ use super::cache::Warm;
 use super::chain::{Chain, Layer};
 use super::errors::damaged;
 use super::head::View;
+use super::segment::Tuning;
 use crate::codec::{self, Coding, Encoded, off_thread};
 use crate::delta::{self, Op};
 use crate::format::{Delta, Storage, Transform};
 use crate::{ErrorKind, Result, SessionRef, SnapshotIndex, WriteId};
+
+/// The longest state, in bytes, that is compared with an indexed one on the caller's thread: that takes some 0.1 ms.
+const BRIEF_BYTES: usize = 1 << 20;
 
 /// A state as the body of an object.
 pub(super) struct Body {
@@ -27,6 +31,8 @@ pub(super) struct Body {
 
 /// The steps of a delta and what they insert, checked to rebuild the state.
 struct Difference {
+    /// What the delta is against.
+    below: Chain,
     ops: Vec<Op>,
     steps_len: u64,
     /// The encoded steps, then the literals.
@@ -106,47 +112,41 @@ impl Store {
     /// Encodes a state against another of its segment; `None` when a full snapshot is the better choice.
     pub(super) async fn encode_on(
         &self,
-        mut warm: Arc<Warm>,
+        warm: Arc<Warm>,
         state: &Bytes,
         segment_start: SnapshotIndex,
     ) -> Result<Option<Body>> {
         let tuning = self.options().tuning;
-        let mut difference = find_difference(warm.clone(), state.clone()).await?;
-        let kept = tuning.base_of(&warm.chain.weights(), difference.content.len() as u64);
-        if kept < warm.chain.objects() {
-            warm = self.cut_warm(warm.chain.clone().cut(kept)).await?;
-            difference = find_difference(warm.clone(), state.clone()).await?;
-        }
+        let Some(difference) = find_difference(warm, state.clone(), tuning).await? else { return Ok(None) };
+        let Difference { below, ops, steps_len, content } = difference;
         // What a full snapshot would take, from what the segment's own one took.
-        let keyframe = warm.chain.keyframe();
+        let keyframe = below.keyframe();
         let length = state.len() as u64;
         let in_full = keyframe.stored_bytes.saturating_mul(length) / keyframe.length.max(1);
-        let steps_len = difference.steps_len;
-        if difference.content.len() as u64 - steps_len > length / 2 || steps_len > in_full {
+        if content.len() as u64 - steps_len > length / 2 || steps_len > in_full {
             return Ok(None);
         }
         let codec = self.codec()?;
         let prefix = match &codec {
-            Some(codec) if codec.supports_prefix() => warm.chain.prefix(tuning.prefix_bytes),
+            Some(codec) if codec.supports_prefix() => below.prefix(tuning.prefix_bytes),
             _ => Bytes::new(),
         };
         let prefix_len = prefix.len() as u64;
-        let encoded = codec::encode(&difference.content, &Coding { codec, prefix }).await?;
+        let encoded = codec::encode(&content, &Coding { codec, prefix }).await?;
         let stored = stored_len(&encoded);
-        if stored >= in_full.max(1) || tuning.reads_too_much(warm.chain.stored_bytes() + stored, in_full) {
+        if stored >= in_full.max(1) || tuning.reads_too_much(below.stored_bytes() + stored, in_full) {
             return Ok(None);
         }
-        let ancestors = warm.chain.ancestors();
-        let ancestors_digest = warm.chain.digest();
+        let (ancestors, ancestors_digest) = (below.ancestors(), below.digest());
         let delta = Delta { ancestors, ancestors_digest, steps_len, prefix_len };
         // The steps were encoded in memory, so their length is a `usize`.
-        let literals = difference.content.slice(steps_len as usize..);
+        let literals = content.slice(steps_len as usize..);
         Ok(Some(Body {
             encoded,
             segment_start,
             delta: Some(delta),
-            below: Some(warm.chain.clone()),
-            ops: Some(difference.ops),
+            below: Some(below),
+            ops: Some(ops),
             literals,
         }))
     }
@@ -170,15 +170,6 @@ impl Store {
             None => self.load_warm(session, near).await?,
         };
         Ok(warm.filter(|warm| warm.chain.keyframe().index == segment_start).map(|warm| (warm, segment_start)))
-    }
-
-    async fn cut_warm(&self, chain: Chain) -> Result<Arc<Warm>> {
-        let length = usize::try_from(chain.top().length).unwrap_or(usize::MAX);
-        off_thread(length, move || {
-            let state = chain.state()?;
-            Ok(Arc::new(Warm::new(chain, state, None)))
-        })
-        .await
     }
 
     /// Reads a snapshot to store another against it; `None` when it is not there in one piece, which must not keep an
@@ -212,21 +203,34 @@ fn stored_len(encoded: &Encoded) -> u64 {
     encoded.frames.iter().map(|frame| frame.stored_len).sum()
 }
 
-/// Computes a delta, and checks that what will be stored rebuilds the state.
-async fn find_difference(base: Arc<Warm>, state: Bytes) -> Result<Difference> {
-    off_thread(state.len(), move || {
-        let ops = delta::diff(&base.state, base.index(), &state);
+/// Computes a delta against that snapshot of a chain which suits best, and checks that what will be stored rebuilds the
+/// state; `None` when it would take too many steps.
+async fn find_difference(base: Arc<Warm>, state: Bytes, tuning: Tuning) -> Result<Option<Difference>> {
+    // What takes less than a hand-off to a thread is done at once, while another one checks the state.
+    let brief = state.len() <= BRIEF_BYTES && base.is_indexed();
+    off_thread(if brief { 0 } else { state.len() }, move || {
+        let mut ops = delta::diff(&base.state, base.index(), &state);
+        let added: u64 = ops.iter().map(|op| op.inserted()).sum();
+        let mut below = base.chain.clone();
+        let kept = tuning.base_of(&below.weights(), added + delta::encode_ops(&ops).len() as u64);
+        let mut base_state = base.state.clone();
+        if kept < below.objects() {
+            let Some(rebased) = below.rebase(kept, &ops) else { return Ok(None) };
+            ops = rebased;
+            below = below.cut(kept);
+            base_state = below.state()?;
+        }
         let literals = delta::literals(&ops, &state);
         let steps = delta::encode_ops(&ops);
         let read_back =
-            delta::decode_ops(&steps, base.state.len() as u64, state.len() as u64, literals.len() as u64);
-        if !read_back.is_ok_and(|ops| delta::rebuilds(&ops, &literals, &base.state, &state)) {
+            delta::decode_ops(&steps, base_state.len() as u64, state.len() as u64, literals.len() as u64);
+        if !read_back.is_ok_and(|ops| delta::rebuilds(&ops, &literals, &base_state, &state)) {
             return Err(damaged(&"the delta that was just computed", "none; nothing was written"));
         }
         let steps_len = steps.len() as u64;
         let mut content = steps;
         content.extend_from_slice(&literals);
-        Ok(Difference { ops, steps_len, content: content.into() })
+        Ok(Some(Difference { below, ops, steps_len, content: content.into() }))
     })
     .await
 }

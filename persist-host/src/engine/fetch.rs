@@ -10,7 +10,7 @@ use super::manifest::Decisions;
 use crate::codec::{self, Coding, off_thread};
 use crate::delta::decode_ops;
 use crate::format::{FormatError, Generation, Header, RecordObject, SnapshotObject, Transform};
-use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, key};
+use crate::{ContentHash, Error, ErrorKind, Result, SessionRef, SnapshotIndex, key};
 
 /// How often a read starts again because a decision came between its requests.
 pub(super) const READ_ATTEMPTS: u32 = 8;
@@ -23,6 +23,8 @@ pub(super) struct Fetched {
     /// The object's length.
     pub(super) stored_bytes: u64,
     pub(super) chain: Chain,
+    /// The hash of its state, where decoding found it.
+    hash: Option<ContentHash>,
     /// What held when it was read.
     pub(super) decisions: Decisions,
 }
@@ -43,6 +45,14 @@ enum Found {
     Mark(Option<Generation>),
     Nothing,
     Damaged(FormatError),
+}
+
+/// Whether what an object holds is hashed while it is decoded.
+#[derive(Clone, Copy)]
+enum Hashing {
+    No,
+    /// If it is a full snapshot: that is its state.
+    Full,
 }
 
 /// How one attempt to read ended.
@@ -235,13 +245,13 @@ impl Store {
             return Ok(Attempt::Torn(unreadable(&what, &key, error), decisions));
         }
         let mut chain = None;
-        for object in ancestors.iter().rev().chain([&object]) {
-            chain = Some(self.stack(session, chain, object).await?);
+        for ancestor in ancestors.iter().rev() {
+            chain = Some(self.stack(session, chain, ancestor, Hashing::No).await?.0);
         }
-        let Some(chain) = chain else { return Err(damaged(&what, &key)) };
+        let (chain, hash) = self.stack(session, chain, &object, Hashing::Full).await?;
         let stored_bytes = object.bytes().len() as u64;
         let header = object.into_header();
-        let fetched = Fetched { header, key, stored_bytes, chain, decisions };
+        let fetched = Fetched { header, key, stored_bytes, chain, hash, decisions };
         Ok(Attempt::Done(Reading::Found(Box::new(fetched))))
     }
 
@@ -251,7 +261,8 @@ impl Store {
         session: &SessionRef,
         below: Option<Chain>,
         object: &SnapshotObject,
-    ) -> Result<Chain> {
+        hashing: Hashing,
+    ) -> Result<(Chain, Option<ContentHash>)> {
         let header = object.header();
         let index = header.identity.snapshot_index;
         let what = format!("the snapshot {session}@{index}");
@@ -278,7 +289,11 @@ impl Store {
         }
         let frames = object.frames().map(|(frame, body)| (frame.clone(), body)).collect();
         let length = header.storage.frames.iter().map(|frame| frame.raw_len).sum();
-        let content = codec::decode(frames, length, &coding).await.map_err(|error| match error.kind() {
+        let decoded = match (hashing, &base) {
+            (Hashing::Full, None) => codec::decode_and_hash(frames, length, &coding).await,
+            _ => codec::decode(frames, length, &coding).await.map(|content| (content, None)),
+        };
+        let (content, hash) = decoded.map_err(|error| match error.kind() {
             // The object's own hash was right, so damage met here was written that way or is the codec's doing.
             ErrorKind::Integrity => damaged(&what, &key::snapshot_key(session, index)).with_source(error),
             _ => error,
@@ -292,7 +307,9 @@ impl Store {
             literals,
             length: header.identity.content_length,
         };
-        let Some((delta, chain)) = base else { return Ok(Chain::full(layer(None, content))) };
+        let Some((delta, chain)) = base else {
+            return Ok((Chain::full(layer(None, content)), hash));
+        };
         // The header's rules hold: the steps are not longer than the frames.
         let steps_len = usize::try_from(delta.steps_len).unwrap_or(usize::MAX).min(content.len());
         let literals = content.slice(steps_len..);
@@ -303,7 +320,7 @@ impl Store {
             literals.len() as u64,
         );
         let ops = ops.map_err(|error| corrupt(error.to_string()))?;
-        Ok(chain.with(layer(Some(ops), literals)))
+        Ok((chain.with(layer(Some(ops), literals)), None))
     }
 
     /// The codec that an object was written with.
@@ -335,7 +352,8 @@ impl Store {
                 ErrorKind::Integrity => damaged(&what, &fetched.key).with_source(error),
                 _ => error,
             })?;
-            let checked = fetched.header.expect_content(&state);
+            let hash = fetched.hash.unwrap_or_else(|| ContentHash::of(&state));
+            let checked = fetched.header.expect_hash(state.len() as u64, hash);
             checked.map_err(|error| unreadable(&what, &fetched.key, error))?;
             Ok((fetched, state))
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Store;
-use super::errors::{no_session, no_snapshot_here};
+use super::errors::no_snapshot_here;
 use super::fetch::Reading;
 use super::manifest::Decided;
 use crate::format::{Header, LabelChanges};
@@ -32,14 +32,7 @@ impl Store {
         self.open_marker().await?;
         self.check_writable().await?;
         let session = &reference.session;
-        let index = match reference.index {
-            Some(index) => index,
-            None => {
-                let mut view = self.read_view(session).await?;
-                self.know_head(session, &mut view).await?;
-                view.newest.ok_or_else(|| no_session(session))?
-            }
-        };
+        let index = self.resolve(reference).await?;
         loop {
             let found = self.read_record(session, index, &key::snapshot_key(session, index)).await;
             let decisions = self.read_decisions(session, None).await?;

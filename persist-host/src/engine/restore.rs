@@ -48,19 +48,23 @@ impl Store {
     pub async fn show(&self, reference: &SnapshotRef) -> Result<SnapshotInfo> {
         self.open_marker().await?;
         let session = &reference.session;
-        let index = match reference.index {
-            Some(index) => index,
-            None => {
-                let mut view = self.read_view(session).await?;
-                self.know_head(session, &mut view).await?;
-                view.newest.ok_or_else(|| no_session(session))?
-            }
-        };
+        let index = self.resolve(reference).await?;
         match self.look_up(session, index).await? {
             Reading::Found(info) => Ok(info),
             Reading::NoSnapshot => Err(no_snapshot_here(session, index)),
             Reading::Nothing => Err(self.explain_absence(session, index).await),
         }
+    }
+
+    /// The index that a reference names: its own, or that of the newest snapshot.
+    pub(super) async fn resolve(&self, reference: &SnapshotRef) -> Result<SnapshotIndex> {
+        let session = &reference.session;
+        if let Some(index) = reference.index {
+            return Ok(index);
+        }
+        let mut view = self.read_view(session).await?;
+        self.know_head(session, &mut view).await?;
+        view.newest.ok_or_else(|| no_session(session))
     }
 
     /// Reads the newest live snapshot.

@@ -10,8 +10,8 @@ use super::commit::Attempt;
 use super::encode::Body;
 use super::errors::{no_snapshot, unknown_save};
 use super::head::View;
-use crate::codec::off_thread;
-use crate::fingerprint::{Fingerprint, fingerprint};
+use crate::codec::{ahead_of_need, off_thread, started};
+use crate::fingerprint::{self, Fingerprint};
 use crate::format::{FORMAT_VERSION, FormatError, Header, Identity, SnapshotObject};
 use crate::{
     Error, ErrorKind, Expect, Result, SaveRequest, SessionRef, SnapshotIndex, SnapshotInfo, Timestamp,
@@ -128,19 +128,24 @@ impl Store {
     async fn check_state(&self, request: &SaveRequest) -> Result<Fingerprint> {
         let (state, session, json) = (request.state.clone(), request.session.clone(), request.is_json());
         let before = self.warm(&session);
-        off_thread(state.len(), move || {
+        let (hashed, validation) = off_thread(state.len(), move || {
             let before =
                 before.as_deref().and_then(|warm| Some((&warm.state[..], warm.checkpoints.as_ref()?)));
-            fingerprint(&state, json, before).map_err(|error| {
-                let message = format!("the state for {session} is not valid JSON; nothing was saved");
-                Error::new(ErrorKind::InvalidInput, "invalid_json", message)
-                    .with_context("line", error.line)
-                    .with_context("column", error.column)
-                    .with_source(error)
-                    .with_hint("name the state's media type if it is not meant to be JSON")
-            })
+            let (hash, validate) = fingerprint::plan(&state, json, before);
+            let validation = started(validate.length(), move || {
+                validate.run().map_err(|error| {
+                    let message = format!("the state for {session} is not valid JSON; nothing was saved");
+                    Error::new(ErrorKind::InvalidInput, "invalid_json", message)
+                        .with_context("line", error.line)
+                        .with_context("column", error.column)
+                        .with_source(error)
+                        .with_hint("name the state's media type if it is not meant to be JSON")
+                })
+            });
+            Ok((hash.run(), validation))
         })
-        .await
+        .await?;
+        Ok(Fingerprint::new(hashed, validation.finish().await?))
     }
 
     /// The header of the snapshot if it lands at `index`.
@@ -180,8 +185,17 @@ impl Store {
         self.cache().get(session)
     }
 
+    /// Keeps a session's newest state at hand. In a process that saves to it again and again, its index is made while
+    /// the agent takes its next step.
     pub(super) fn keep_warm(&self, session: &SessionRef, warm: Warm) {
-        self.cache().put(session, Arc::new(warm), self.options().tuning.cache_bytes);
+        let warm = Arc::new(warm);
+        let mut cache = self.cache();
+        let again = cache.get(session).is_some();
+        if cache.put(session, warm.clone(), self.options().tuning.cache_bytes) && again {
+            ahead_of_need(warm.state.len(), move || {
+                warm.index();
+            });
+        }
     }
 
     /// Checks that the storage takes an object of this size.

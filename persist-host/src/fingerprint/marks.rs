@@ -34,6 +34,11 @@ impl<S: Clone> Marks<S> {
         Self { spacing, marks: Vec::new() }
     }
 
+    /// No marks, for the same state.
+    pub(super) fn emptied(&self) -> Self {
+        Self { spacing: self.spacing, marks: Vec::new() }
+    }
+
     /// The end of the piece that starts at `offset`: where the next mark is due.
     pub(super) fn next(&self, offset: usize) -> usize {
         // A mark that was set early stands for the multiple behind it.

@@ -13,7 +13,17 @@ const CLOSE: usize = 16;
 type Previous<'a> = Option<(&'a [u8], &'a Checkpoints)>;
 
 fn alone(state: &[u8], json: bool, previous: Previous<'_>) -> Result<Fingerprint, InvalidJson> {
-    fingerprint_spaced(state, json, previous, CLOSE, usize::MAX)
+    spaced(state, json, previous, CLOSE)
+}
+
+fn spaced(
+    state: &[u8],
+    json: bool,
+    previous: Previous<'_>,
+    spacing: usize,
+) -> Result<Fingerprint, InvalidJson> {
+    let (hash, validate) = plan_spaced(&Bytes::copy_from_slice(state), json, previous, spacing);
+    Ok(Fingerprint::new(hash.run(), validate.run()?))
 }
 
 fn offsets<S: Clone>(marks: &Marks<S>) -> Vec<usize> {
@@ -87,24 +97,17 @@ fn only_the_hash_is_resumed_where_the_state_before_was_not_checked() {
 }
 
 #[test]
-fn two_threads_find_what_one_finds() {
-    let state = format!("[{}0]", "\"text\", ".repeat(1000));
-    let alone = alone(state.as_bytes(), true, None).unwrap();
-    let both = fingerprint_spaced(state.as_bytes(), true, None, CLOSE, 0).unwrap();
-    assert_eq!(both.hash, alone.hash);
-    assert_eq!(offsets(&both.checkpoints.hashers), offsets(&alone.checkpoints.hashers));
-    assert_eq!(offsets(&both.checkpoints.validators), offsets(&alone.checkpoints.validators));
-    let cut = &state.as_bytes()[..state.len() - 1];
-    let error = fingerprint_spaced(cut, true, None, CLOSE, 0).unwrap_err();
-    assert_eq!(Err(error), validate_json(cut));
-
-    // With the distances and the threshold that states get.
+fn a_large_state_gets_the_usual_distances() {
     let large = format!("[{}0]", "\"text\", ".repeat(100_000)).into_bytes();
-    let found = fingerprint(&large, true, None).unwrap();
+    let found = spaced(&large, true, None, SPACING).unwrap();
     assert_eq!(offsets(&found.checkpoints.validators).len(), large.len() / SPACING);
     let changed = [&large[..large.len() - 1], b", 1]".as_slice()].concat();
-    let next = fingerprint(&changed, true, Some((&large, &found.checkpoints))).unwrap();
+    let (_, validate) = plan(&changed.clone().into(), true, Some((&large, &found.checkpoints)));
+    assert!(validate.length() < SPACING + 4, "{}", validate.length());
+    let next = spaced(&changed, true, Some((&large, &found.checkpoints)), SPACING).unwrap();
     assert_eq!((found.hash, next.hash), (ContentHash::of(&large), ContentHash::of(&changed)));
+    let (_, validate) = plan(&changed.into(), false, None);
+    assert_eq!(validate.length(), 0);
 }
 
 #[test]

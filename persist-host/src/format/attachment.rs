@@ -5,13 +5,13 @@ use minicbor::Decoder;
 
 use super::cbor::{self, Fields, Writer};
 use super::header::check_content;
-use super::identity::bad_field;
+use super::identity::{bad_field, read_index, read_session};
 use super::object::{assemble, frames_of};
 use super::prologue::{self, Located, Magic};
 use super::sections::Sections;
 use super::trailer::{self, TRAILER_LEN};
 use super::{ContentHash, FormatError, Frame, PrefixParse, Storage, Timestamp};
-use crate::{AgentId, AttachmentName, SessionId, SessionRef, SnapshotIndex};
+use crate::{AttachmentName, SessionRef, SnapshotIndex};
 
 /// What an attachment's object says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,10 @@ impl Attachment {
     ///
     /// [`FormatError::Corrupt`] when its length or hash is not the one in the header.
     pub fn expect_content(&self, content: &[u8]) -> Result<(), FormatError> {
-        check_content(self.content_length, self.content_hash, content)
+        check_content(
+            (self.content_length, self.content_hash),
+            (content.len() as u64, ContentHash::of(content)),
+        )
     }
 
     fn encode_identity(&self) -> Result<Vec<u8>, FormatError> {
@@ -127,12 +130,8 @@ impl Attachment {
         let sections = Sections::decode(header)?;
         let mut decoder = Decoder::new(sections.identity);
         let mut fields = Fields::open(&mut decoder, "identity")?;
-        let agent = fields.required("agent_id", Decoder::str)?;
-        let agent = AgentId::parse(agent).map_err(bad_field("agent_id"))?;
-        let session = fields.required("session_id", Decoder::str)?;
-        let session = SessionId::parse(session).map_err(bad_field("session_id"))?;
-        let snapshot_index = fields.required("snapshot_index", Decoder::u64)?;
-        let snapshot_index = SnapshotIndex::new(snapshot_index).map_err(bad_field("snapshot_index"))?;
+        let session = read_session(&mut fields)?;
+        let snapshot_index = read_index(&mut fields)?;
         let name = fields.required("name", Decoder::str)?;
         let name = AttachmentName::parse(name).map_err(bad_field("name"))?;
         let version = fields.required("version", Decoder::u64)?;
@@ -143,7 +142,7 @@ impl Attachment {
         fields.close()?;
         cbor::end(&decoder, "identity")?;
         let attachment = Self {
-            session: SessionRef::new(agent, session),
+            session,
             snapshot_index,
             name,
             version,

@@ -5,12 +5,12 @@ use minicbor::Decoder;
 
 use super::cbor::{self, Fields, Writer};
 use super::features;
-use super::identity::bad_field;
+use super::identity::{bad_field, read_session};
 use super::object::assemble;
 use super::prologue::{self, Located, Magic};
 use super::trailer;
 use super::{FormatError, WriteId};
-use crate::{AgentId, SessionId, SessionRef, SnapshotIndex, SnapshotName};
+use crate::{SessionRef, SnapshotIndex, SnapshotName};
 
 /// One save's claim to a name. Of several claims to one name, the one with the highest number holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,10 +110,7 @@ impl Claim {
         let mut decoder = Decoder::new(claim);
         let mut fields = Fields::open(&mut decoder, "claim")?;
         let write_id = WriteId(fields.required("write_id", cbor::fixed_bytes)?);
-        let agent = fields.required("agent_id", Decoder::str)?;
-        let agent = AgentId::parse(agent).map_err(bad_field("agent_id"))?;
-        let session = fields.required("session_id", Decoder::str)?;
-        let session = SessionId::parse(session).map_err(bad_field("session_id"))?;
+        let session = read_session(&mut fields)?;
         let name = fields.required("name", Decoder::str)?;
         let name = SnapshotName::parse(name).map_err(bad_field("name"))?;
         let number = fields.required("number", Decoder::u64)?;
@@ -124,6 +121,6 @@ impl Claim {
         if number > Self::MAX_NUMBER {
             return Err(FormatError::corrupt(format!("its number {number} has more than ten digits")));
         }
-        Ok(Self { write_id, session: SessionRef::new(agent, session), name, number, search_from })
+        Ok(Self { write_id, session, name, number, search_from })
     }
 }

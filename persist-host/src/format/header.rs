@@ -131,7 +131,16 @@ impl Header {
     ///
     /// [`FormatError::Corrupt`] when its length or hash is not the one in the header.
     pub fn expect_content(&self, state: &[u8]) -> Result<(), FormatError> {
-        check_content(self.identity.content_length, self.identity.content_hash, state)
+        self.expect_hash(state.len() as u64, ContentHash::of(state))
+    }
+
+    /// As [`expect_content`](Self::expect_content), for a state whose hash is known.
+    ///
+    /// # Errors
+    ///
+    /// [`FormatError::Corrupt`] when its length or hash is not the one in the header.
+    pub fn expect_hash(&self, length: u64, hash: ContentHash) -> Result<(), FormatError> {
+        check_content((self.identity.content_length, self.identity.content_hash), (length, hash))
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, FormatError> {
@@ -171,16 +180,18 @@ impl Header {
 }
 
 /// Checks that content has the length and the hash that a header states.
-pub(super) fn check_content(length: u64, hash: ContentHash, content: &[u8]) -> Result<(), FormatError> {
-    if content.len() as u64 != length {
-        return Err(FormatError::corrupt(format!(
-            "its content has {} bytes, expected {length}",
-            content.len()
-        )));
+pub(super) fn check_content(
+    expected: (u64, ContentHash),
+    found: (u64, ContentHash),
+) -> Result<(), FormatError> {
+    let ((length, hash), (found_length, found_hash)) = (expected, found);
+    if found_length != length {
+        return Err(FormatError::corrupt(format!("its content has {found_length} bytes, expected {length}")));
     }
-    let found = ContentHash::of(content);
-    if found != hash {
-        return Err(FormatError::corrupt(format!("its content has the SHA-256 {found}, expected {hash}")));
+    if found_hash != hash {
+        return Err(FormatError::corrupt(format!(
+            "its content has the SHA-256 {found_hash}, expected {hash}"
+        )));
     }
     Ok(())
 }

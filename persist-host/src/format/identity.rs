@@ -118,8 +118,7 @@ impl Identity {
         let mut fields = Fields::open(&mut decoder, "identity")?;
         let agent_id = fields.required("agent_id", Decoder::str)?;
         let session_id = fields.required("session_id", Decoder::str)?;
-        let snapshot_index = fields.required("snapshot_index", Decoder::u64)?;
-        let snapshot_index = SnapshotIndex::new(snapshot_index).map_err(bad_field("snapshot_index"))?;
+        let snapshot_index = read_index(&mut fields)?;
         let timestamp = fields.required("timestamp", Decoder::i64)?;
         let content_hash = ContentHash(fields.required("content_hash", cbor::fixed_bytes)?);
         let content_length = fields.required("content_length", Decoder::u64)?;
@@ -173,16 +172,27 @@ impl Origin {
 
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, FormatError> {
         let mut fields = Fields::open(decoder, "forked_from")?;
-        let agent = fields.required("agent_id", Decoder::str)?;
-        let agent = AgentId::parse(agent).map_err(bad_field("forked_from"))?;
-        let session = fields.required("session_id", Decoder::str)?;
-        let session = SessionId::parse(session).map_err(bad_field("forked_from"))?;
-        let snapshot_index = fields.required("snapshot_index", Decoder::u64)?;
-        let snapshot_index = SnapshotIndex::new(snapshot_index).map_err(bad_field("forked_from"))?;
+        let session = read_session(&mut fields)?;
+        let snapshot_index = read_index(&mut fields)?;
         let identity_digest = fields.required("identity_digest", cbor::fixed_bytes)?;
         fields.close()?;
-        Ok(Self { session: SessionRef::new(agent, session), snapshot_index, identity_digest })
+        Ok(Self { session, snapshot_index, identity_digest })
     }
+}
+
+/// Reads the two fields that name a session.
+pub(super) fn read_session(fields: &mut Fields<'_, '_>) -> Result<SessionRef, FormatError> {
+    let agent = fields.required("agent_id", Decoder::str)?;
+    let agent = AgentId::parse(agent).map_err(bad_field("agent_id"))?;
+    let session = fields.required("session_id", Decoder::str)?;
+    let session = SessionId::parse(session).map_err(bad_field("session_id"))?;
+    Ok(SessionRef::new(agent, session))
+}
+
+/// Reads the field that names a snapshot of a session.
+pub(super) fn read_index(fields: &mut Fields<'_, '_>) -> Result<SnapshotIndex, FormatError> {
+    let index = fields.required("snapshot_index", Decoder::u64)?;
+    SnapshotIndex::new(index).map_err(bad_field("snapshot_index"))
 }
 
 /// Turns an invalid id in a field of a header into damage.

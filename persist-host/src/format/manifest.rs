@@ -6,11 +6,11 @@ use minicbor::Decoder;
 use super::cbor::{self, Fields, Writer};
 use super::features;
 use super::generation::{Generations, read_label_changes, write_label_changes};
-use super::identity::bad_field;
+use super::identity::read_session;
 use super::prologue::{self, Located, Magic, PROLOGUE_LEN};
 use super::trailer::{self, TRAILER_LEN};
 use super::{FormatError, IndexSet, LabelChanges, WriteId};
-use crate::{AgentId, SessionId, SessionRef, SnapshotIndex};
+use crate::{SessionRef, SnapshotIndex};
 
 /// The state of all decisions about a session. The manifest with the highest number is the valid one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,10 +126,7 @@ impl Manifest {
         let mut fields = Fields::open(&mut decoder, "manifest")?;
         let write_id = WriteId(fields.required("write_id", cbor::fixed_bytes)?);
         let seq = fields.required("seq", Decoder::u64)?;
-        let agent = fields.required("agent_id", Decoder::str)?;
-        let agent = AgentId::parse(agent).map_err(bad_field("agent_id"))?;
-        let session = fields.required("session_id", Decoder::str)?;
-        let session = SessionId::parse(session).map_err(bad_field("session_id"))?;
+        let session = read_session(&mut fields)?;
         let boundary = fields.required("boundary", Decoder::u64)?;
         let deleted = IndexSet::read(&mut fields, "deleted")?;
         let gone = fields.nested("gone", |decoder| IndexSet::read_from(decoder, "gone"))?.unwrap_or_default();
@@ -140,7 +137,6 @@ impl Manifest {
         if let Some(stray) = gone.ranges().find(|(first, length)| !deleted.contains_range(*first, *length)) {
             return Err(FormatError::corrupt(format!("it erases {stray:?}, which it does not delete")));
         }
-        let session = SessionRef::new(agent, session);
         Ok(Self { write_id, seq, session, boundary, deleted, gone, generations, labels })
     }
 

@@ -7,12 +7,12 @@ use sha2::{Digest as _, Sha256};
 use super::cbor::{self, Fields, Writer};
 use super::delta::{read_ancestors, write_ancestors};
 use super::features;
-use super::identity::bad_field;
+use super::identity::{bad_field, read_index, read_session};
 use super::prologue::{self, Magic, PROLOGUE_LEN};
 use super::sections::Sections;
 use super::trailer::{self, TRAILER_LEN};
 use super::{FormatError, Generation, Timestamp, WriteId};
-use crate::{AgentId, SessionId, SessionRef, SnapshotIndex};
+use crate::{SessionRef, SnapshotIndex};
 
 /// The number of the kind of object that ends a segment.
 const KIND_SEAL: u64 = 1;
@@ -111,12 +111,8 @@ impl Mark {
         }
         let mut decoder = Decoder::new(sections.identity);
         let mut fields = Fields::open(&mut decoder, "identity")?;
-        let agent = fields.required("agent_id", Decoder::str)?;
-        let agent = AgentId::parse(agent).map_err(bad_field("agent_id"))?;
-        let session = fields.required("session_id", Decoder::str)?;
-        let session = SessionId::parse(session).map_err(bad_field("session_id"))?;
-        let snapshot_index = fields.required("snapshot_index", Decoder::u64)?;
-        let snapshot_index = SnapshotIndex::new(snapshot_index).map_err(bad_field("snapshot_index"))?;
+        let session = read_session(&mut fields)?;
+        let snapshot_index = read_index(&mut fields)?;
         let timestamp = Timestamp::from_micros(fields.required("timestamp", Decoder::i64)?)?;
         fields.close()?;
         cbor::end(&decoder, "identity")?;
@@ -144,7 +140,6 @@ impl Mark {
                 "its segment starts at {segment_start}, after its index {snapshot_index}"
             )));
         }
-        let session = SessionRef::new(agent, session);
         Ok(Self { session, snapshot_index, timestamp, write_id, segment_start, kind })
     }
 

@@ -16,7 +16,7 @@ pub struct GzipConfig {
 }
 
 impl GzipConfig {
-    /// The default level, 6.
+    /// The default level, 5: on agents' states 0.5 % larger than 6 and a quarter less work.
     #[must_use]
     pub fn new() -> Self {
         Self { level: default_level() }
@@ -46,7 +46,7 @@ impl Default for GzipConfig {
 }
 
 fn default_level() -> i64 {
-    6
+    5
 }
 
 #[cfg(test)]
@@ -68,6 +68,6 @@ mod tests {
             assert!(error.message().contains(&level.to_string()), "{error}");
             assert!(error.message().contains("0 to 9"), "{error}");
         }
-        assert_eq!(serde_json::from_str::<GzipConfig>("{}").unwrap().checked_level().unwrap(), 6);
+        assert_eq!(serde_json::from_str::<GzipConfig>("{}").unwrap().checked_level().unwrap(), 5);
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! | Option  | Type    | Default | Meaning                                                                    |
 //! |---------|---------|---------|----------------------------------------------------------------------------|
-//! | `level` | integer | 6       | 0 (stored, no compression) to 9 (smallest, slowest). Every level is read.  |
+//! | `level` | integer | 5       | 0 (stored, no compression) to 9 (smallest, slowest). Every level is read.  |
 //!
 //! # Streams that continue a prefix
 //!

@@ -178,4 +178,38 @@ proptest! {
         }
         prop_assert_eq!(composed(&first, &deltas), applied(&first, &deltas));
     }
+
+    /// However many of the newest deltas one delta replaces, it makes the same state.
+    #[test]
+    fn a_delta_that_replaces_others_makes_the_same_state(
+        count in 0..60_u64,
+        steps in proptest::collection::vec(edits(), 1..8),
+        kept: prop::sample::Index,
+    ) {
+        let mut states = vec![messages(0..count)];
+        for edits in &steps {
+            states.push(edited(&states[states.len() - 1], edits));
+        }
+        let deltas: Vec<Stored> = states.windows(2).map(|pair| stored(&pair[0], &pair[1])).collect();
+        let (newest, older) = deltas.split_last().unwrap();
+        let below = kept.index(deltas.len());
+        let above: Vec<Layer<'_>> = older[below..]
+            .iter()
+            .map(|delta| Layer { ops: Some(&delta.ops), literals: &delta.literals, length: delta.length })
+            .collect();
+        let target = &states[states.len() - 1];
+        let ops = rebase(&above, &newest.ops).unwrap();
+        prop_assert!(rebuilds(&ops, &literals(&ops, target), &states[below], target));
+    }
+}
+
+#[test]
+fn a_delta_that_repeats_too_much_replaces_none() {
+    let whole = Bytes::from(noise(7, 3000));
+    let pieces = copies((0..1000).map(|piece| (piece * 7 % 1000 * 3, 3)));
+    let above = [Layer { ops: Some(&pieces.ops), literals: &pieces.literals, length: whole.len() as u64 }];
+    let often = |times: usize| vec![Op::Copy { from: 0, len: 3000 }; times];
+    assert!(rebase(&above, &often(60)).is_some());
+    assert!(rebase(&above, &often(70)).is_none());
+    assert!(rebase(&above, &[Op::Copy { from: 1, len: 3000 }]).is_none(), "beyond the end of the state");
 }

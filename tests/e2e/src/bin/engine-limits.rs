@@ -1,13 +1,14 @@
 //! How long saves and restores take beside what the hardware needs at least, for `cargo xtask bench-limits`.
 //!
 //! ```text
-//! engine-limits time DIR [STATES]     prints one line a case: milliseconds, and the ratio to its yardstick
+//! engine-limits CASE DIR [STATES]     times `middle`, `end`, `append` or `cold`: milliseconds, and the ratio to its yardstick
 //! engine-limits save DIR FILE         saves one state and prints the peak memory
 //! engine-limits restore DIR FILE      restores it, compares it with the file, and prints the peak memory
 //! ```
 //!
 //! The yardsticks are measured in the same run, between the cases, because machines are noisy: `F` is one durable write
-//! of 10 KB (write, fsync, link, fsync of the directory), `H` the SHA-256 of the state. `STATES` is a directory of real
+//! of 10 KB (write, fsync, link, fsync of the directory), `H` the SHA-256 of the state. A case has a process to itself, so that
+//! none finds the memory as another left it. `STATES` is a directory of real
 //! states, joined until they are long enough; without it states are made.
 
 use std::{
@@ -33,8 +34,6 @@ async fn main() -> Result {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["time", directory] => time(Path::new(directory), None).await,
-        ["time", directory, states] => time(Path::new(directory), Some(Path::new(states))).await,
         ["save", directory, file] => {
             open(directory).await.save(SaveRequest::new(SESSION.parse()?, fs::read(file)?)).await?;
             print_peak()
@@ -44,7 +43,9 @@ async fn main() -> Result {
             print_peak()?;
             if restored.state == fs::read(file)? { Ok(()) } else { Err("another state came back".into()) }
         }
-        _ => Err("expected `time DIR [STATES]`, `save DIR FILE` or `restore DIR FILE`".into()),
+        [case, directory] => time(case, Path::new(directory), None).await,
+        [case, directory, states] => time(case, Path::new(directory), Some(Path::new(states))).await,
+        _ => Err("expected `CASE DIR [STATES]`, `save DIR FILE` or `restore DIR FILE`".into()),
     }
 }
 
@@ -52,25 +53,40 @@ async fn open(directory: impl AsRef<Path>) -> Store {
     library::store("local", &json!({ "root": directory.as_ref() })).await
 }
 
-async fn time(directory: &Path, states: Option<&Path>) -> Result {
+async fn time(case: &str, directory: &Path, states: Option<&Path>) -> Result {
     let yardstick = directory.join("yardstick");
     fs::create_dir_all(&yardstick)?;
     let samples = match states {
         Some(states) => real_states(states)?,
         None => Vec::new(),
     };
-    let state = |bytes: usize| made_or_joined(&samples, bytes);
+    let (name, base, states, most) = match case {
+        "middle" => {
+            let base = made_or_joined(&samples, 400_000);
+            let states = edits(&base, 2_000, 40, &Edit::Middle);
+            ("warm save, 400 KB state, 2 KB new in the middle", base, states, Most { f: 2.0, h: 0.0 })
+        }
+        "end" => {
+            let base = made_or_joined(&samples, 400_000);
+            let states = edits(&base, 2_000, 40, &Edit::End);
+            ("warm save, 400 KB state, 2 KB appended", base, states, Most { f: 2.0, h: 0.0 })
+        }
+        "append" => {
+            let base = made_or_joined(&samples, 15_000_000);
+            let states = edits(&base, 100_000, 12, &Edit::End);
+            ("warm save, 15 MB state, 100 KB appended", base, states, Most { f: 1.0, h: 1.2 })
+        }
+        "cold" => return cold(directory, &made_or_joined(&samples, 50_000_000), &yardstick).await,
+        other => return Err(format!("there is no case {other:?}").into()),
+    };
+    drop(samples);
+    warm(directory, name, &base, &states, &most, &yardstick).await
+}
 
-    let base = state(400_000);
-    let cases = edits(&base, 2_000, 40, &Edit::Middle);
-    warm(directory, "warm save, 400 KB state, 2 KB new in the middle", &base, &cases, 2.0, 0.0, &yardstick)
-        .await?;
-    let cases = edits(&base, 2_000, 40, &Edit::End);
-    warm(directory, "warm save, 400 KB state, 2 KB appended", &base, &cases, 2.0, 0.0, &yardstick).await?;
-    let base = state(15_000_000);
-    let cases = edits(&base, 100_000, 12, &Edit::End);
-    warm(directory, "warm save, 15 MB state, 100 KB appended", &base, &cases, 1.0, 1.2, &yardstick).await?;
-    cold(directory, &state(50_000_000), &yardstick).await
+/// What a save may take at most: so many times F and H together.
+struct Most {
+    f: f64,
+    h: f64,
 }
 
 /// Where the successive states of a case differ.
@@ -115,8 +131,7 @@ async fn warm(
     name: &str,
     base: &[u8],
     states: &[Vec<u8>],
-    most_f: f64,
-    most_h: f64,
+    most: &Most,
     yardstick: &Path,
 ) -> Result {
     let root = directory.join(name.replace(|sign: char| !sign.is_ascii_alphanumeric(), "-"));
@@ -133,8 +148,10 @@ async fn warm(
     }
     let (save, write, hash) = (median(saves), median(writes), median(hashes));
     println!(
-        "{name:<50} {save:>8.2} ms   F {write:.2}, H {hash:.2}   {:.2} of {most_f} F + {most_h} H",
-        save / (most_f * write + most_h * hash)
+        "{name:<50} {save:>8.2} ms   F {write:.2}, H {hash:.2}   {:.2} of {} F + {} H",
+        save / (most.f * write + most.h * hash),
+        most.f,
+        most.h,
     );
     Ok(())
 }
