@@ -33,10 +33,12 @@ pub(crate) fn run(file: Option<&Path>) -> Result<()> {
     let size = fs::metadata(&file).map_err(Error::io(format!("look at {}", file.display())))?.len();
     println!("\nstate: {size} bytes; the fastest of {RUNS} runs each");
 
-    report("gzip -6", fastest(|| gzip(&file))?, size);
-    for (name, compression) in [("persist save, gzip 6", "gzip"), ("persist save, uncompressed", "none")] {
-        let config = config(directory.path(), compression)?;
-        report(name, fastest(|| save(&config, &file))?, size);
+    report("gzip -6", fastest(|_| gzip(&file))?, size);
+    for (name, adapter, level) in
+        [("persist save, gzip 6", "gzip", ", level = 6"), ("persist save, uncompressed", "none", "")]
+    {
+        let config = config(directory.path(), adapter, level)?;
+        report(name, fastest(|run| save(&config, &file, run))?, size);
     }
     Ok(())
 }
@@ -48,12 +50,12 @@ fn make_state(directory: &Path) -> Result<PathBuf> {
 }
 
 /// A config with one store on the disk that holds the temporary directory. Saves are durable, as they are by default.
-fn config(directory: &Path, compression: &str) -> Result<PathBuf> {
+fn config(directory: &Path, compression: &str, level: &str) -> Result<PathBuf> {
     let file = directory.join(format!("{compression}.toml"));
     let root = directory.join(format!("store-{compression}"));
     let text = format!(
         "[stores.main]\nstorage = {{ adapter = \"local\", root = {root:?} }}\n\
-         compression = {{ adapter = \"{compression}\" }}\n"
+         compression = {{ adapter = \"{compression}\"{level} }}\n"
     );
     fs::write(&file, text).map_err(Error::io(format!("write {}", file.display())))?;
     Ok(file)
@@ -65,17 +67,18 @@ fn gzip(file: &Path) -> Command {
     gzip
 }
 
-fn save(config: &Path, file: &Path) -> Command {
+/// Saves to a session of the run's own: against a snapshot that it has, a state would be all copies.
+fn save(config: &Path, file: &Path, run: u32) -> Command {
     // The command looks for plugins in its own directory, where they were just built.
     let mut save = program(profile_dir().with_file_name("release").join("persist"));
-    save.args(["save", "bench/session"]).arg(file).arg("--config").arg(config);
+    save.arg("save").arg(format!("bench/run-{run}")).arg(file).arg("--config").arg(config);
     save
 }
 
-fn fastest(command: impl Fn() -> Command) -> Result<Duration> {
+fn fastest(command: impl Fn(u32) -> Command) -> Result<Duration> {
     let mut fastest = Duration::MAX;
-    for _ in 0..RUNS {
-        let mut command = command();
+    for run in 0..RUNS {
+        let mut command = command(run);
         // The compressed bytes go nowhere: reading and compressing is what gzip is asked about.
         command.stdout(Stdio::null());
         let begin = Instant::now();
