@@ -51,6 +51,9 @@ fn run_steps(steps: &mut Steps, scope: Scope) -> Result<()> {
         command(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     steps.run("dependencies", dependencies)?;
+    steps.run("fuzz targets' lock file", || {
+        command(&mut cargo("tree --manifest-path fuzz/Cargo.toml --locked --depth 0"))
+    })?;
     if scope == Scope::Full {
         steps
             .run("fuzz targets", || command(&mut cargo("check --manifest-path fuzz/Cargo.toml --locked")))?;
