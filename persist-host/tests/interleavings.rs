@@ -99,6 +99,29 @@ fn tasks_save_while_others_delete_and_erase() {
 }
 
 /// Runs a test in many orders: random ones, and those that few switches between tasks lead to.
+#[test]
+fn a_reader_never_takes_a_new_snapshot_for_a_lost_one() {
+    explore(|| {
+        let store = open();
+        let writer = save_twice(&store, 1);
+        block_on(async {
+            let reference: SnapshotRef = format!("{}@0", session()).parse().unwrap();
+            for _ in 0..2 {
+                let errors = [
+                    store.restore(&reference).await.map(drop).err(),
+                    store.show(&reference).await.map(drop).err(),
+                ];
+                for error in errors.into_iter().flatten() {
+                    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+                }
+            }
+            for task in writer {
+                task.await.unwrap();
+            }
+        });
+    });
+}
+
 fn explore(test: impl Fn() + Send + Sync + Copy + 'static) {
     // A task runs on a stack of its own, and the future of a compaction takes more than the usual one.
     let mut config = shuttle::Config::new();

@@ -11,8 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::Store;
-use super::errors::{deleted, no_snapshot_here};
-use super::fetch::Reading;
+use super::errors::deleted;
 use crate::{
     AttachMode, AttachRequest, AttachmentInfo, AttachmentName, Error, ErrorKind, Result, SessionRef,
     SnapshotIndex, SnapshotRef, key,
@@ -157,10 +156,6 @@ impl Store {
 
     /// Attachments count only while their snapshot is live.
     async fn expect_live(&self, session: &SessionRef, index: SnapshotIndex) -> Result<()> {
-        match self.look_up(session, index).await? {
-            Reading::Found(_) => Ok(()),
-            Reading::NoSnapshot => Err(no_snapshot_here(session, index)),
-            Reading::Nothing => Err(self.explain_absence(session, index).await),
-        }
+        self.find_live(session, index).await.map(drop)
     }
 }

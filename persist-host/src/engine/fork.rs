@@ -2,8 +2,6 @@
 
 use super::Store;
 use super::commit::Attempt;
-use super::errors::no_snapshot_here;
-use super::fetch::Reading;
 use super::head::View;
 use super::save::unencodable;
 use crate::format::{FORMAT_VERSION, Header, Identity, Origin, SnapshotObject};
@@ -29,11 +27,7 @@ impl Store {
         }
         let fetched = match source.index {
             None => self.fetch_newest(&source.session).await?,
-            Some(index) => match self.fetch(&source.session, index, None).await? {
-                Reading::Found(fetched) => fetched,
-                Reading::NoSnapshot => return Err(no_snapshot_here(&source.session, index)),
-                Reading::Nothing => return Err(self.explain_absence(&source.session, index).await),
-            },
+            Some(index) => self.fetch_named(&source.session, index).await?,
         };
         let (fetched, state) = self.build_state(fetched).await?;
         let now = self.info(&fetched.header, fetched.stored_bytes, &fetched.decisions);

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Store;
-use super::errors::no_snapshot_here;
-use super::fetch::Reading;
 use super::manifest::Decided;
 use crate::format::{Header, LabelChanges};
-use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef, key};
+use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef};
 
 /// The most bytes of changed labels that one session may have: every manifest after them holds them again.
 const CHANGES_BYTES: usize = 1 << 20;
@@ -34,13 +32,7 @@ impl Store {
         let session = &reference.session;
         let index = self.resolve(reference).await?;
         loop {
-            let found = self.read_record(session, index, &key::snapshot_key(session, index)).await;
-            let decisions = self.read_decisions(session, None).await?;
-            let live = match self.locate(session, index, found, decisions).await? {
-                Reading::Found(live) => live,
-                Reading::NoSnapshot => return Err(no_snapshot_here(session, index)),
-                Reading::Nothing => return Err(self.explain_absence(session, index).await),
-            };
+            let live = self.find_live(session, index).await?;
             let mut next = live.decisions.successor();
             overlay(&mut next.labels, index, &live.header, &changes);
             if next.labels != live.decisions.labels {

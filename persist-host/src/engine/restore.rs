@@ -6,7 +6,7 @@ use super::fetch::{Fetched, READ_ATTEMPTS, Reading, too_busy_to_read};
 use super::manifest::Decisions;
 use super::objects::Located;
 use crate::format::{Header, Record};
-use crate::{Error, ErrorKind, Restored, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef, key};
+use crate::{ErrorKind, Restored, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef, key};
 
 /// A live snapshot, without its state.
 pub(super) struct Live {
@@ -28,11 +28,7 @@ impl Store {
         self.open_marker().await?;
         let session = &reference.session;
         let fetched = match reference.index {
-            Some(index) => match self.fetch(session, index, None).await? {
-                Reading::Found(fetched) => fetched,
-                Reading::NoSnapshot => return Err(no_snapshot_here(session, index)),
-                Reading::Nothing => return Err(self.explain_absence(session, index).await),
-            },
+            Some(index) => self.fetch_named(session, index).await?,
             None => self.fetch_newest(session).await?,
         };
         let (fetched, state) = self.build_state(fetched).await?;
@@ -49,11 +45,8 @@ impl Store {
         self.open_marker().await?;
         let session = &reference.session;
         let index = self.resolve(reference).await?;
-        match self.look_up(session, index).await? {
-            Reading::Found(info) => Ok(info),
-            Reading::NoSnapshot => Err(no_snapshot_here(session, index)),
-            Reading::Nothing => Err(self.explain_absence(session, index).await),
-        }
+        let live = self.find_live(session, index).await?;
+        Ok(self.info(&live.header, live.stored_bytes, &live.decisions))
     }
 
     /// The index that a reference names: its own, or that of the newest snapshot.
@@ -65,6 +58,37 @@ impl Store {
         let mut view = self.read_view(session).await?;
         self.know_head(session, &mut view).await?;
         view.newest.ok_or_else(|| no_session(session))
+    }
+
+    /// Reads the live snapshot at an index.
+    pub(super) async fn fetch_named(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+    ) -> Result<Box<Fetched>> {
+        for _ in 0..READ_ATTEMPTS {
+            match self.fetch(session, index, None).await? {
+                Reading::Found(fetched) => return Ok(fetched),
+                Reading::NoSnapshot => return Err(no_snapshot_here(session, index)),
+                Reading::Nothing => self.confirm_absence(session, index).await?,
+            }
+        }
+        Err(too_busy_to_read(session))
+    }
+
+    /// Finds the live snapshot at an index, without its state.
+    pub(super) async fn find_live(&self, session: &SessionRef, index: SnapshotIndex) -> Result<Live> {
+        for _ in 0..READ_ATTEMPTS {
+            let found = self.read_record(session, index, &key::snapshot_key(session, index)).await;
+            // After the record's answer: a deletion that was acknowledged before is then certainly seen.
+            let decisions = self.read_decisions(session, None).await?;
+            match self.locate(session, index, found, decisions).await? {
+                Reading::Found(live) => return Ok(live),
+                Reading::NoSnapshot => return Err(no_snapshot_here(session, index)),
+                Reading::Nothing => self.confirm_absence(session, index).await?,
+            }
+        }
+        Err(too_busy_to_read(session))
     }
 
     /// Reads the newest live snapshot.
@@ -91,18 +115,6 @@ impl Store {
             return Err(no_session(session));
         }
         Err(too_busy_to_read(session))
-    }
-
-    /// Reads the metadata of a live snapshot, wherever it lies.
-    pub(super) async fn look_up(
-        &self,
-        session: &SessionRef,
-        index: SnapshotIndex,
-    ) -> Result<Reading<SnapshotInfo>> {
-        let found = self.read_record(session, index, &key::snapshot_key(session, index)).await;
-        // After the record's answer: a deletion that was acknowledged before is then certainly seen.
-        let decisions = self.read_decisions(session, None).await?;
-        self.judge(session, index, found, decisions).await
     }
 
     /// Tells what a record that was read means under the decisions, and follows it to where it was rewritten.
@@ -168,16 +180,19 @@ impl Store {
         info
     }
 
-    /// Why a snapshot's object is not there: deleted, never written, or lost.
-    pub(super) async fn explain_absence(&self, session: &SessionRef, index: SnapshotIndex) -> Error {
-        match self.read_view(session).await {
-            Err(error) => error,
-            Ok(view) => match view.head {
-                None => no_session(session),
-                Some(_) if !view.decisions.is_live(index) => deleted(session, index),
-                Some(head) if index <= head => missing(session, index, &key::snapshot_key(session, index)),
-                Some(head) => no_snapshot(session, index, head.get()),
-            },
+    /// Says why nothing was found at an index: it was deleted, never written, or lost. No error says that it has been
+    /// written since.
+    async fn confirm_absence(&self, session: &SessionRef, index: SnapshotIndex) -> Result<()> {
+        let view = self.read_view(session).await?;
+        let Some(head) = view.head else { return Err(no_session(session)) };
+        if !view.decisions.is_live(index) {
+            return Err(deleted(session, index));
         }
+        if index > head {
+            return Err(no_snapshot(session, index, head.get()));
+        }
+        let key = key::snapshot_key(session, index);
+        // The head may have come to the index only after the index was looked at.
+        if self.object_exists(&key).await? { Ok(()) } else { Err(missing(session, index, &key)) }
     }
 }

@@ -8,7 +8,6 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use super::Store;
 use super::chain::ancestors_digest;
 use super::errors::{damaged, missing, unreadable};
-use super::fetch::Reading;
 use super::manifest::Decisions;
 use crate::codec::off_thread;
 use crate::format::{FormatError, Manifest, Mark, RecordObject, SnapshotObject};
@@ -85,16 +84,14 @@ impl Store {
     /// Verifies one snapshot with its ancestors.
     async fn verify_one(&self, session: SessionRef, index: SnapshotIndex, depth: Depth) -> Result<VerifyRow> {
         let key = key::snapshot_key(&session, index);
-        let checked = match self.fetch(&session, index, None).await {
-            Ok(Reading::Found(fetched)) => {
+        let checked = match self.fetch_named(&session, index).await {
+            Ok(fetched) => {
                 let length = fetched.header.identity.content_length;
                 match depth {
                     Depth::Objects => Ok(length),
                     Depth::Data => self.build_state(fetched).await.map(|_| length),
                 }
             }
-            Ok(Reading::NoSnapshot) => return Err(super::errors::no_snapshot_here(&session, index)),
-            Ok(Reading::Nothing) => Err(self.explain_absence(&session, index).await),
             Err(error) => Err(error),
         };
         row(&session, Some(index), key, checked)

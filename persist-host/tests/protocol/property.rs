@@ -31,7 +31,7 @@ fn no_schedule_breaks_the_protocol() {
 
 #[test]
 #[ignore = "takes half an hour"]
-fn no_schedule_of_very_many_breaks_the_protocol() {
+fn heavy_no_schedule_of_very_many_breaks_the_protocol() {
     check(QUICK, QUICK * (FULL - 1));
 }
 

@@ -25,7 +25,7 @@ const RUNS: usize = 5;
 
 #[test]
 #[ignore = "makes 100,000 snapshots first, which takes minutes"]
-fn a_large_store_is_listed_at_once() {
+fn heavy_a_large_store_is_listed_at_once() {
     let persist = Persist::new();
     let begin = Instant::now();
     fill(&persist);

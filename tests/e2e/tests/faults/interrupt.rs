@@ -59,18 +59,25 @@ fn a_save_that_still_reads_its_state_stores_nothing() {
     is_intact(&persist);
 }
 
+/// The arguments of a save.
+fn save_noise<'a>(session: &'a str, file: &'a str) -> [&'a str; 5] {
+    ["save", session, file, "--media-type", "application/octet-stream"]
+}
+
 #[test]
 fn a_save_that_is_interrupted_anywhere_is_whole_or_not_there() {
     let persist = two_snapshots();
     let state = noise(24 << 20);
     let file = persist.write("state.bin", &state);
-    let arguments = ["save", "a/s", file.to_str().unwrap(), "--media-type", "application/octet-stream"];
+    let file = file.to_str().unwrap();
+    // Each save has a session of its own: stored against an equal state, it would take no time.
     let start_time = Instant::now();
-    let _ = persist.ok(arguments);
+    let _ = persist.ok(save_noise("b/whole", file));
     let duration = start_time.elapsed();
     let mut interrupted = 0;
     for part in 1..=8_u32 {
-        let child = start(&persist, &arguments);
+        let session = format!("b/part-{part}");
+        let child = start(&persist, &save_noise(&session, file));
         thread::sleep(duration * part / 9);
         interrupt(&child);
         let output = child.wait_with_output().unwrap();
@@ -81,9 +88,10 @@ fn a_save_that_is_interrupted_anywhere_is_whole_or_not_there() {
     }
     assert!(interrupted > 0, "not one of eight was interrupted");
     is_intact(&persist);
-    let listed = json_lines(&persist.ok(["list", "--json"]).stdout);
-    assert!(listed[2..].iter().all(|row| row["content_length"] == state.len()), "{listed:?}");
-    assert_eq!(persist.save("a/s", "1")["snapshot_index"], listed.len());
+    let listed = json_lines(&persist.ok(["list", "b", "--json"]).stdout);
+    assert!(listed.iter().all(|row| row["content_length"] == state.len()), "{listed:?}");
+    let next = usize::from(listed.iter().any(|row| row["session_id"] == "part-8"));
+    assert_eq!(persist.save("b/part-8", "1")["snapshot_index"], next);
 }
 
 #[test]
