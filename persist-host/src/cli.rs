@@ -24,6 +24,7 @@ mod label;
 mod list;
 mod log;
 mod logging;
+mod man;
 mod named;
 mod output;
 mod output_file;
@@ -114,6 +115,7 @@ async fn dispatch(command: Command, context: &Context) -> Outcome {
         Command::Plugins(command) => plugins::run(command, context).await,
         Command::Config(command) => config::run(command, context).await,
         Command::Completions(args) => completions::run(&args, context),
+        Command::Man(args) => man::run(&args),
         Command::Demo => demo::run(context).await,
     }
 }

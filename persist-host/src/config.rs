@@ -22,6 +22,7 @@ use std::path::Path;
 
 use crate::Result;
 
+pub use defaults::CALL_TIMEOUT;
 pub use model::{AdapterConfig, AdapterSection, Config, Location, PluginsConfig, StoreConfig};
 pub use source::{ConfigSource, ConfigSources};
 

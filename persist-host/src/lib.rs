@@ -14,7 +14,9 @@
 //!
 //! # async fn example() -> persist_host::Result<()> {
 //! let config = config::load(&ConfigSources::from_environment(None))?;
-//! let search = SearchPath::new().with_config(config.plugins.path.iter().cloned());
+//! let search = SearchPath::new()
+//!     .with_config(config.plugins.path.iter().cloned())
+//!     .with_policy(config.plugins.trust_policy());
 //! let plugins = Arc::new(Plugins::discover(&search));
 //! let store = open_store(&config, None, &plugins, StoreUse::Keep).await?;
 //!
@@ -38,6 +40,7 @@ pub mod env;
 mod error;
 mod fingerprint;
 pub mod format;
+mod guard;
 mod id;
 pub mod key;
 mod plugins;
@@ -57,14 +60,17 @@ pub use engine::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use format::{ContentHash, Timestamp, WriteId};
+pub use guard::guard_storage;
 pub use id::{
     AgentId, AttachmentName, InvalidId, RefPattern, SessionId, SessionRef, SnapshotIndex, SnapshotName,
     SnapshotRef,
 };
 pub use plugins::{
-    AdapterKind, AdapterRow, CheckReport, CheckStep, DirectoryRow, Origin, Outcome, PluginFile,
-    PluginListing, PluginRow, Plugins, RejectReason, RejectedRow, Rejection, SearchDirectory, SearchPath,
-    Step, check_file, probe_command, probe_in_this_process,
+    AdapterKind, AdapterRow, CheckReport, CheckStep, DirectoryRow, InvalidKey, LoadedPlugin, LockChange,
+    LockProblem, LockReport, LockVerdict, LockedPlugin, Origin, Outcome, PluginFile, PluginListing,
+    PluginRow, PluginTrust, Plugins, RejectReason, RejectedRow, Rejection, SearchDirectory, SearchPath,
+    SignatureProblem, Step, TrustPolicy, TrustedKey, check_file, lock_plugins, probe_command,
+    probe_in_this_process, verify_locks,
 };
 pub use snapshot::{DeleteTarget, Deleted, Expect, Restored, SaveRequest, SnapshotInfo, VerifyRow};
 pub use stores::{StoreUse, open_compression, open_store, open_store_options};

@@ -7,20 +7,30 @@
 
 mod check;
 mod claims;
+mod content;
 mod discover;
 mod elf;
 mod error;
+mod evidence;
 mod listing;
 mod load;
+mod lock;
+mod locking;
 mod platform;
+mod policy;
 mod probe;
 mod registry;
 mod search;
+mod signature;
+mod single;
 mod trust;
 
 pub use check::{CheckReport, CheckStep, Outcome, check_file};
-pub use error::{RejectReason, Rejection, Step};
-pub use listing::{AdapterRow, DirectoryRow, PluginListing, PluginRow, RejectedRow};
+pub use error::{LockProblem, RejectReason, Rejection, SignatureProblem, Step};
+pub use listing::{AdapterRow, DirectoryRow, PluginListing, PluginRow, PluginTrust, RejectedRow};
+pub use locking::{LockChange, LockReport, LockVerdict, LockedPlugin, lock_plugins, verify_locks};
+pub use policy::{InvalidKey, TrustPolicy, TrustedKey};
 pub use probe::{probe_command, probe_in_this_process};
 pub use registry::{AdapterKind, PluginFile, Plugins};
 pub use search::{Origin, SearchDirectory, SearchPath};
+pub use single::LoadedPlugin;

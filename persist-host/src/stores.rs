@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use persist_plugin_api::DynCompression;
+use persist_plugin_api::{DynCompression, DynStorage};
 use serde_json::{Map, Value};
 
-use crate::config::{AdapterConfig, AdapterSection, Config};
-use crate::{CodecSource, Error, Plugins, Result, Store, StoreOptions};
+use crate::config::{AdapterConfig, AdapterSection, Config, StoreConfig};
+use crate::guard::{guard_storage, missed, within};
+use crate::{AdapterKind, CodecSource, Error, Plugins, Result, Store, StoreOptions};
 
 /// What a store is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +20,8 @@ pub enum StoreUse {
 }
 
 /// Opens a store of a config: the one called `name`, or the default one. Only its storage adapter is opened; its
-/// compression adapter is when it is first needed.
+/// compression adapter is when it is first needed. Every call of the storage adapter has the store's time limit, which takes
+/// a tokio runtime with a timer, and its answers are checked; see [`guard_storage`].
 ///
 /// # Errors
 ///
@@ -47,9 +49,7 @@ pub async fn open_store_options(
     purpose: StoreUse,
 ) -> Result<StoreOptions> {
     let (name, store) = config.store(name)?;
-    let options = Value::Object(store.storage.options.clone());
-    let storage = plugins
-        .open_storage(&store.storage.adapter, &options)
+    let storage = open_storage(store, plugins)
         .await
         .map_err(|error| located(config, name, AdapterSection::Storage, &store.storage, error))?;
     Ok(StoreOptions {
@@ -84,6 +84,23 @@ pub fn open_compression(
     let options = Value::Object(compression.options.clone());
     let opened = plugins.open_compression(&compression.adapter, &options);
     opened.map(Some).map_err(|error| located(config, name, AdapterSection::Compression, compression, error))
+}
+
+/// Opens the storage adapter of a store, and guards it from then on.
+async fn open_storage(store: &StoreConfig, plugins: &Plugins) -> Result<Arc<dyn DynStorage>> {
+    let name = &store.storage.adapter;
+    let plugin = plugins.resolve(AdapterKind::Storage, name)?.path().display();
+    let adapter = format!("the storage adapter {name:?} of the plugin {plugin}");
+    let options = Value::Object(store.storage.options.clone());
+    let opening = plugins.open_storage(name, &options);
+    let opened = match store.call_timeout {
+        None => opening.await,
+        Some(limit) => within(limit, opening).await.unwrap_or_else(|| {
+            let late = missed(&adapter, "open", limit);
+            Err(Error::from_adapter(format!("cannot open the storage adapter {name:?}"), late))
+        }),
+    };
+    Ok(guard_storage(opened?, &adapter, store.call_timeout))
 }
 
 /// The codecs of one store: the configured one with its options, all others as their plugins have them by default.

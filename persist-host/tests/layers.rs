@@ -46,6 +46,10 @@ const RULES: &[(&[&str], &[&str])] = &[
         &["archive", "archive.rs"],
         &["crate::plugins", "crate::cli", "crate::config", "libloading", "clap", "std::env"],
     ),
+    (
+        &["guard", "guard.rs"],
+        &["crate::engine", "crate::plugins", "crate::cli", "crate::config", "libloading", "clap"],
+    ),
     (&["plugins", "plugins.rs"], &["crate::engine", "crate::cli", "crate::config", "clap"]),
     (&["config", "config.rs"], &["crate::engine", "crate::cli", "crate::plugins", "clap", "libloading"]),
 ];

@@ -19,6 +19,8 @@ pub mod export;
 pub(crate) mod foreign;
 #[cfg(feature = "host")]
 pub(crate) mod handshake;
+#[cfg(feature = "host")]
+pub(crate) mod interface;
 mod logging;
 mod runtime;
 #[cfg(feature = "host")]

@@ -157,7 +157,11 @@ pub use paging::{check_key, page_of_sorted};
 #[cfg(feature = "host")]
 pub mod host {
     pub use crate::abi::handshake::{ENTRY_SYMBOL, HandshakeError, Plugin};
+    pub use crate::abi::interface::{interface, plugin_interface};
     pub use crate::descriptor::{MAX_DESCRIPTOR_BYTES, SECTION};
+
+    /// The version of this crate.
+    pub const API_VERSION: &str = env!("CARGO_PKG_VERSION");
 }
 
 /// For the export macro only.

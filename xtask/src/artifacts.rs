@@ -1,6 +1,9 @@
 //! The persist command and its plugins: what is built, and under what names.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use persist_test_support::profile_dir;
 
@@ -10,8 +13,16 @@ use crate::{
 };
 
 /// The packages whose libraries are the plugins that Persist ships.
-const PLUGIN_PACKAGES: [&str; 4] =
-    ["persist-storage-local", "persist-storage-memory", "persist-storage-s3", "persist-compression-gzip"];
+const PLUGIN_PACKAGES: [&str; 8] = [
+    "persist-storage-local",
+    "persist-storage-memory",
+    "persist-storage-s3",
+    "persist-compression-brotli",
+    "persist-compression-gzip",
+    "persist-compression-lz4",
+    "persist-compression-none",
+    "persist-compression-zstd",
+];
 
 /// Builds the command and the plugins; one directory holds them all, and the command looks for plugins there.
 ///
@@ -22,14 +33,38 @@ pub(crate) fn build() -> Result<()> {
     run(&mut cargo("build --workspace --lib --bins --examples --locked"))
 }
 
+/// Builds the command and the plugins in a profile of cargo's. Returns the directory that holds them.
+pub(crate) fn build_for_use(profile: &str) -> Result<PathBuf> {
+    if profile == "dev" {
+        build()?;
+        return Ok(profile_dir());
+    }
+    let mut build = cargo("build --locked -p persist-host --lib --bins --profile");
+    build.arg(profile);
+    for package in PLUGIN_PACKAGES {
+        build.args(["-p", package]);
+    }
+    run(&mut build)?;
+    Ok(profile_dir().with_file_name(profile))
+}
+
 /// The built `persist` executable.
 pub(crate) fn persist() -> PathBuf {
-    profile_dir().join(format!("persist{}", env::consts::EXE_SUFFIX))
+    persist_in(&profile_dir())
+}
+
+/// The `persist` executable that was built into a directory.
+pub(crate) fn persist_in(directory: &Path) -> PathBuf {
+    directory.join(format!("persist{}", env::consts::EXE_SUFFIX))
 }
 
 /// The built plugins.
 pub(crate) fn plugins() -> impl Iterator<Item = PathBuf> {
-    let directory = profile_dir();
+    plugins_in(profile_dir())
+}
+
+/// The plugins that were built into a directory.
+pub(crate) fn plugins_in(directory: PathBuf) -> impl Iterator<Item = PathBuf> {
     PLUGIN_PACKAGES.into_iter().map(move |package| {
         let name = package.replace('-', "_");
         directory.join(format!("{}{name}{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX))

@@ -1,23 +1,19 @@
-//! `cargo xtask bench-sessions`: what recorded sessions take in a store on disk, compressed with gzip.
+//! `cargo xtask bench-sessions`: what recorded sessions take in a store on disk.
 
 mod figures;
 mod sessions;
+mod store;
 
-use std::{
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-    process::Stdio,
-};
-
-use persist_test_support::profile_dir;
+use std::{ffi::OsString, path::PathBuf};
 
 use crate::{
     error::{Error, Result},
-    tools::{cargo, line, program, root, run as run_command},
+    tools::root,
 };
 use figures::Figures;
-use sessions::Session;
+
+pub(crate) use sessions::{Session, find};
+pub(crate) use store::{Codec, Trial, build};
 
 /// How many states of each session are replayed unless the caller says otherwise.
 const STEPS: usize = 200;
@@ -29,20 +25,19 @@ const BESIDE: &str = "../shared/data";
 /// and the sums.
 pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
     let options = Options::parse(arguments)?;
-    let sessions = sessions::find(&options.collection)?;
-    run_command(&mut cargo(
-        "build --release --locked -p persist-host -p persist-storage-local -p persist-compression-gzip",
-    ))?;
+    let sessions = find(&options.collection)?;
+    build([&options.trial.codec])?;
     let mut all = Vec::new();
     if !options.json {
         println!(
-            "\nthe first {} states of each session; local storage, gzip\n{}",
+            "\nthe first {} states of each session; local storage, {}\n{}",
             options.steps,
+            options.trial,
             figures::HEADS
         );
     }
     for session in &sessions {
-        let figures = replay(session, options.steps)?;
+        let figures = replay(session, &options)?;
         if !options.json {
             println!("{}", figures.row(&session.name));
         }
@@ -57,45 +52,24 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
 }
 
 /// Replays one session. Its states and its store are gone afterwards, so that the disk holds one at a time.
-fn replay(session: &Session, steps: usize) -> Result<Figures> {
+fn replay(session: &Session, options: &Options) -> Result<Figures> {
     let directory = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
-    let states = session.states_in(&directory.path().join("states"), steps)?;
-    let mut bench = bench(&config(directory.path())?, &states, steps);
-    bench.stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let output = bench.output().map_err(|source| Error::Start { line: line(&bench), source })?;
-    if !output.status.success() {
-        return Err(Error::Failed { line: line(&bench), status: output.status });
-    }
-    serde_json::from_slice(&output.stdout).map_err(|source| Error::Figures { line: line(&bench), source })
-}
-
-fn config(directory: &Path) -> Result<PathBuf> {
-    let file = directory.join("config.toml");
-    let text = format!(
-        "[stores.main]\nstorage = {{ adapter = \"local\", root = {:?} }}\ncompression = {{ adapter = \"gzip\" }}\n",
-        directory.join("store")
-    );
-    fs::write(&file, text).map_err(Error::io(format!("write {}", file.display())))?;
-    Ok(file)
-}
-
-fn bench(config: &Path, states: &Path, steps: usize) -> std::process::Command {
-    // The command looks for plugins in its own directory, where they were just built.
-    let mut bench = program(profile_dir().with_file_name("release").join("persist"));
-    bench.args(["bench", "--compare", "--json", "--steps"]).arg(steps.to_string());
-    bench.arg("--config").arg(config).arg(states);
-    bench
+    let states = session.states_in(&directory.path().join("states"), options.steps)?;
+    let steps = options.steps.to_string();
+    options.trial.bench(directory.path(), &states, &["--compare", "--steps", &steps])
 }
 
 struct Options {
     steps: usize,
     collection: PathBuf,
+    trial: Trial,
     json: bool,
 }
 
 impl Options {
     fn parse(arguments: &[OsString]) -> Result<Self> {
-        let mut options = Self { steps: STEPS, collection: root().join(BESIDE), json: false };
+        let mut options =
+            Self { steps: STEPS, collection: usual_collection(), trial: Trial::default(), json: false };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             let mut value = || {
@@ -105,11 +79,10 @@ impl Options {
                 Some("--json") => options.json = true,
                 Some("--steps") => options.steps = steps(value()?)?,
                 // What is run does not run in this directory.
-                Some("--sessions") => {
-                    let directory = value()?;
-                    options.collection = std::path::absolute(directory)
-                        .map_err(Error::io(format!("find {}", directory.display())))?;
-                }
+                Some("--sessions") => options.collection = absolute(value()?)?,
+                Some("--codec") => options.trial.codec.name = name(value()?)?,
+                Some("--option") => options.trial.codec.options.push(setting(value()?)?),
+                Some("--layout") => options.trial.layout.push(setting(value()?)?),
                 _ => {
                     let reason = format!("`bench-sessions` does not take {}", argument.display());
                     return Err(Error::usage(reason));
@@ -118,6 +91,34 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// The directory, wherever the commands that are started run.
+pub(crate) fn absolute(directory: &OsString) -> Result<PathBuf> {
+    std::path::absolute(directory).map_err(Error::io(format!("find {}", directory.display())))
+}
+
+/// Where the recorded sessions are unless the caller says otherwise.
+pub(crate) fn usual_collection() -> PathBuf {
+    root().join(BESIDE)
+}
+
+/// The name of a codec, as it can stand in a package's.
+fn name(text: &OsString) -> Result<String> {
+    let name = text.to_str().filter(|name| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    });
+    let reason = || Error::usage(format!("{} is not the name of a codec", text.display()));
+    name.map(ToOwned::to_owned).ok_or_else(reason)
+}
+
+/// A key and a whole number, as in `level=9`.
+fn setting(text: &OsString) -> Result<(String, i64)> {
+    let setting = text.to_str().and_then(|text| text.split_once('=')).and_then(|(key, value)| {
+        let is_key = !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        Some((is_key.then(|| key.to_owned())?, value.parse().ok()?))
+    });
+    setting.ok_or_else(|| Error::usage(format!("{} is not KEY=NUMBER", text.display())))
 }
 
 fn steps(text: &OsString) -> Result<usize> {

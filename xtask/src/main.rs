@@ -1,11 +1,14 @@
 //! The project's own commands: `cargo xtask help` lists them.
 
 mod artifacts;
+mod bench_codecs;
 mod bench_limits;
 mod bench_save;
 mod bench_sessions;
 mod demo;
+mod dist;
 mod error;
+mod install;
 mod plugins;
 mod python;
 mod servers;
@@ -24,15 +27,23 @@ Commands:
   demo [ARGUMENT]...  Build the persist command and its plugins, then run `persist demo`
   test [--full]       Run everything that a change must pass: format, lints, build, tests, documentation.
                       With --full also the tests that are marked as ignored for their length
+  dist [--profile NAME] [DIR]
+                      Make an archive of the command, its plugins, manual pages and completions, built for release
+                      or in another profile, in target/dist or DIR
+  install --prefix DIR [--profile NAME]
+                      Put what the archive holds into bin, lib and share of DIR
   plugins [DIR]       Build the persist command and its plugins; with DIR, put the plugins there as well
+  bench-codecs [--sessions DIR]
+                      Compress whole states of recorded sessions with each codec, built for release: ratio and speed
   bench-limits [STATES]
                       Time saves and restores, built for release, beside a durable write and a hash; on the real
                       states in the directory STATES, or on made ones
   bench-save [FILE]   Compare `persist save`, built for release, with `gzip -6`: on FILE, or on a state of 50 MB
-  bench-sessions [--steps N] [--sessions DIR] [--json]
+  bench-sessions [--steps N] [--sessions DIR] [--codec NAME] [--option KEY=N]... [--layout KEY=N]... [--json]
                       Replay recorded sessions with `persist bench`, built for release: the first N states of each,
                       200 unless said otherwise, from DIR/sessions and DIR/states/openhands-steps, where DIR is
-                      ../shared/data unless said otherwise
+                      ../shared/data unless said otherwise; with a codec, gzip unless said otherwise, with its options
+                      and with keys of the config's table `layout`
   servers             Install the servers that tests talk to, which `test` does by itself
   help                Print this text
 ";
@@ -67,7 +78,10 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         (Some("bench-limits"), [states]) if !is_option(states) => bench_limits::run(Some(states.as_ref())),
         (Some("bench-save"), []) => bench_save::run(None),
         (Some("bench-save"), [file]) if !is_option(file) => bench_save::run(Some(file.as_ref())),
+        (Some("bench-codecs"), rest) => bench_codecs::run(rest),
         (Some("bench-sessions"), rest) => bench_sessions::run(rest),
+        (Some("dist"), rest) => dist::run(rest),
+        (Some("install"), rest) => install::run(rest),
         (Some("servers"), []) => servers::install().map(drop),
         (Some("help" | "--help" | "-h"), []) => {
             print!("{USAGE}");
@@ -99,7 +113,15 @@ mod tests {
             &["bench-sessions", "--steps", "0"],
             &["bench-sessions", "--sessions"],
             &["bench-sessions", "x"],
+            &["bench-sessions", "--codec", "../x"],
+            &["bench-sessions", "--option", "level"],
+            &["bench-sessions", "--layout", "merge_percent=much"],
+            &["bench-codecs", "x"],
             &["help", "x"],
+            &["dist", "--profile"],
+            &["dist", "a", "b"],
+            &["install"],
+            &["install", "--prefix"],
         ] {
             let outcome = run(arguments.iter().map(OsString::from).collect());
             assert!(matches!(outcome, Err(Error::Usage { .. })), "{arguments:?}: {outcome:?}");

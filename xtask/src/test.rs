@@ -9,7 +9,7 @@ use persist_test_support::{
 use crate::{
     artifacts,
     error::Result,
-    python, servers,
+    plugins, python, servers,
     steps::{Outcome, Steps},
     tools::{cargo, has_cargo_subcommand, run as run_command},
 };
@@ -67,6 +67,7 @@ fn run_steps(steps: &mut Steps, scope: Scope) -> Result<()> {
             Outcome::Skipped("they are installed".to_owned())
         })
     })?;
+    steps.run("example plugins", || plugins::test_examples().map(|()| Outcome::Done))?;
     steps.run("documentation tests", || command(&mut cargo("test --doc --workspace --locked")))?;
     steps.run("tests", || tests(scope))
 }

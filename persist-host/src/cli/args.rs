@@ -4,6 +4,7 @@ mod attachment;
 mod bench;
 mod collect;
 mod history;
+mod plugins;
 mod prune;
 mod transfer;
 
@@ -18,6 +19,7 @@ pub(crate) use attachment::{AttachmentCommand, GetArgs, PutArgs};
 pub(crate) use bench::{BenchArgs, Synthetic};
 pub(crate) use collect::CollectArgs;
 pub(crate) use history::{LabelArgs, LogArgs, StatsArgs};
+pub(crate) use plugins::{CheckPluginArgs, NewPluginArgs, PluginKind};
 pub(crate) use prune::PruneArgs;
 pub(crate) use transfer::{CopyArgs, ExportArgs, ForkArgs, ImportArgs};
 
@@ -148,6 +150,8 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Write the manual pages, one a command, into a directory
+    Man(ManArgs),
     /// See in half a minute what Persist does, in a temporary directory
     Demo,
 }
@@ -265,15 +269,36 @@ pub(crate) enum PluginsCommand {
     List,
     /// Check a plugin file as if it were about to be used
     ///
-    /// The file is opened in a process of its own, so that even a plugin that crashes is only reported.
-    Check {
-        /// The plugin's shared library
-        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-        file: PathBuf,
-    },
+    /// The file is loaded and its adapters are opened in a process of their own, so that even a plugin that crashes or
+    /// hangs is only reported. With --config, --store or --options its adapters also go through the checks that every
+    /// adapter must pass, on the storage that the options name; what the checks write there they remove again.
+    Check(CheckPluginArgs),
+    /// Write a new plugin's crate, which builds and passes the checks as it is
+    New(NewPluginArgs),
+    /// Write down what the plugins of a directory are, so that nothing else is loaded from it
+    ///
+    /// The lock file holds name, version, size and SHA-256 of every plugin. Check where the plugins came from first.
+    Lock(PluginsLockArgs),
     /// The other half of `check`, in the process that may crash
+    /// A part of `check`: loads a plugin, in the process that may crash
     #[command(hide = true)]
     Probe { file: PathBuf },
+    /// A part of `check`: does what standard input asks for, in the process that may crash
+    #[command(hide = true)]
+    Try { file: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginsLockArgs {
+    /// The directory; otherwise every one that is searched and holds plugins
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) directory: Option<PathBuf>,
+    /// Write nothing, and check every plugin against the lock file of its directory
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) verify: bool,
+    /// Write the lock file of one directory here, and not into the directory
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -289,6 +314,13 @@ pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
     pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The directory, which is made if it is missing
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
 }
 
 /// How much is logged.
@@ -440,6 +472,14 @@ mod tests {
             "persist bench states --steps 0",
             "persist completions shell",
             "persist plugins check",
+            "persist plugins lock --verify --output f",
+            "persist plugins check x.so --timeout 0",
+            "persist plugins check x.so --options 5",
+            "persist plugins check x.so --adapter a",
+            "persist plugins new",
+            "persist plugins new storage",
+            "persist plugins new stories x",
+            "persist plugins new storage X",
             "persist list --log-level loud",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use persist_host::config::{AdapterConfig, AdapterSection, Config, ConfigSource};
-use persist_host::{Error, ErrorKind, Plugins, StoreUse, open_compression, open_store};
+use persist_host::{Error, ErrorKind, Plugins, StoreUse, TrustedKey, open_compression, open_store};
 use serde_json::{Map, Value, json};
 
 use super::args::ConfigCommand;
@@ -60,6 +60,7 @@ fn effective(config: &Config) -> Value {
             let mut store = json!({
                 "storage": section(config, name, AdapterSection::Storage, &store.storage),
                 "compression": compression,
+                "call_timeout": store.call_timeout.map_or(0, |limit| limit.as_secs()),
                 "single_writer": store.single_writer,
                 "layout": store.tuning,
             });
@@ -70,7 +71,9 @@ fn effective(config: &Config) -> Value {
         })
         .collect();
     let path: Vec<_> = config.plugins.path.iter().map(|path| path.to_string_lossy()).collect();
-    let mut effective = json!({ "stores": stores, "plugins": { "path": path } });
+    let keys: Vec<_> = config.plugins.trusted_keys.iter().map(TrustedKey::as_str).collect();
+    let plugins = json!({ "path": path, "require_lock": config.plugins.require_lock, "trusted_keys": keys });
+    let mut effective = json!({ "stores": stores, "plugins": plugins });
     // TOML has no null: a default that is not there is left out.
     if let Some(default) = &config.default {
         effective["default"] = json!(default);

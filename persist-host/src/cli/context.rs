@@ -47,6 +47,11 @@ impl Context {
         Ok(self.config.get_or_init(|| config))
     }
 
+    /// Whether the command line itself names a config or a store of one.
+    pub(crate) fn names_store(&self) -> bool {
+        self.args.config.is_some() || self.args.store.is_some()
+    }
+
     /// The name of the store that the user asks for, if any.
     pub(crate) fn store_name(&self) -> Option<String> {
         let variable = || env::value(env::STORE).map(|value| value.to_string_lossy().into_owned());
@@ -75,9 +80,11 @@ impl Context {
         open_store_options(config, name, plugins, StoreUse::Keep).await
     }
 
-    /// Where plugins are looked for under a config.
+    /// Where plugins are looked for under a config, and what it asks of them.
     pub(crate) fn search_path(&self, config: &Config) -> SearchPath {
-        self.search_path_without_config().with_config(config.plugins.path.iter().cloned())
+        self.search_path_without_config()
+            .with_config(config.plugins.path.iter().cloned())
+            .with_policy(config.plugins.trust_policy())
     }
 
     /// Where plugins are looked for when no config counts.

@@ -104,6 +104,7 @@ mod tests {
         let store = StoreConfig {
             storage: AdapterConfig { adapter: "local".to_owned(), options: serde_json::Map::new() },
             compression: None,
+            call_timeout: None,
             single_writer: false,
             retention: KeepRules::default(),
             tuning: persist_host::Tuning::default(),

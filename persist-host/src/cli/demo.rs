@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
-use persist_host::config::{AdapterConfig, StoreConfig};
+use persist_host::config::{AdapterConfig, CALL_TIMEOUT, StoreConfig};
 use persist_host::key::snapshot_key;
 use persist_host::retention::KeepRules;
 use persist_host::{
@@ -60,6 +60,7 @@ async fn open(root: &Path, context: &Context) -> Result<Store> {
         StoreConfig {
             storage: AdapterConfig { adapter: "local".to_owned(), options },
             compression: Some(AdapterConfig { adapter: "gzip".to_owned(), options: Map::new() }),
+            call_timeout: Some(CALL_TIMEOUT),
             single_writer: false,
             retention: KeepRules::default(),
             tuning: Tuning::default(),

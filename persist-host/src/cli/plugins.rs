@@ -1,11 +1,11 @@
 //! `persist plugins`.
 
-use std::path::Path;
+mod check;
+mod lock;
+mod new;
+mod trial;
 
-use persist_host::{
-    AdapterRow, Error, ErrorKind, Outcome as StepOutcome, PluginListing, PluginRow, Plugins, check_file,
-    probe_command, probe_in_this_process,
-};
+use persist_host::{AdapterRow, PluginListing, PluginRow, PluginTrust, Plugins, probe_in_this_process};
 
 use super::args::PluginsCommand;
 use super::context::Context;
@@ -16,9 +16,15 @@ use super::output::{Output, plain};
 pub(crate) async fn run(command: PluginsCommand, context: &Context) -> Outcome {
     match command {
         PluginsCommand::List => list(context),
-        PluginsCommand::Check { file } => check(&file, context),
+        PluginsCommand::Check(args) => check::run(args, context).await,
+        PluginsCommand::Lock(args) => lock::run(&args, context),
+        PluginsCommand::New(args) => new::run(&args, context),
         PluginsCommand::Probe { file } => {
             context.output().line(&probe_in_this_process(&file)?)?;
+            Ok(Exit::Done)
+        }
+        PluginsCommand::Try { file } => {
+            trial::run_in_this_process(&file).await?;
             Ok(Exit::Done)
         }
     }
@@ -40,6 +46,7 @@ fn print(listing: &PluginListing, output: &Output) -> Result<(), Failure> {
     let line = |text: &str| output.line(&plain(text));
     for plugin in &listing.plugins {
         line(&format!("{} {}  {}", plugin.name, plugin.version, plugin.path))?;
+        line(&format!("  {}", identity(plugin)))?;
         for adapter in &plugin.adapters {
             line(&format!("  {:<11}  {:<12}  {}", adapter.kind, adapter.name, standing(plugin, adapter)))?;
         }
@@ -60,6 +67,18 @@ fn print(listing: &PluginListing, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What a plugin was built for, what its bytes are, and what speaks for them.
+fn identity(plugin: &PluginRow) -> String {
+    let digest = plugin.sha256.as_ref().map(|digest| format!("sha256 {digest}, ")).unwrap_or_default();
+    let locked = if plugin.locked { "locked" } else { "unlocked" };
+    let trust = match (&plugin.signed_by, plugin.trust) {
+        (_, PluginTrust::Mismatch) => "mismatch, see below".to_owned(),
+        (Some(key), _) => format!("{locked}, signed by {key}"),
+        (None, _) => locked.to_owned(),
+    };
+    format!("protocol {}, {digest}{trust}", plugin.protocol)
+}
+
 /// What an adapter is, or why its plugin does not serve it.
 fn standing(plugin: &PluginRow, adapter: &AdapterRow) -> String {
     if let Some(other) = &adapter.shadowed_by {
@@ -68,41 +87,11 @@ fn standing(plugin: &PluginRow, adapter: &AdapterRow) -> String {
     if !adapter.contested_by.is_empty() {
         return format!("refused: {} also offers it", adapter.contested_by.join(", "));
     }
+    if plugin.trust == PluginTrust::Mismatch {
+        return "refused: the plugin is not what was locked or signed".to_owned();
+    }
     if !adapter.active {
         return format!("unused by this release of persist (plugin protocol {})", plugin.protocol);
     }
     adapter.description.clone()
-}
-
-fn check(file: &Path, context: &Context) -> Outcome {
-    let probe = probe_command().map_err(|error| {
-        let message =
-            "cannot tell where this program is, so the plugin cannot be tried in a process of its own";
-        Error::new(ErrorKind::Other, "probe_failed", message).with_source(error)
-    })?;
-    let report = check_file(file, Some(probe));
-    let output = context.output();
-    if output.is_json() {
-        output.object(&report)?;
-    } else {
-        for step in &report.steps {
-            let mark = match step.outcome {
-                StepOutcome::Passed => "ok",
-                StepOutcome::Failed => "FAILED",
-                StepOutcome::Skipped => "-",
-            };
-            output.line(&plain(&format!("{mark:<6}  {}", step.detail)))?;
-        }
-    }
-    if report.passed() {
-        return Ok(Exit::Done);
-    }
-    let message = format!("the plugin {} is refused", file.display());
-    let failed = report.steps.into_iter().find(|step| step.outcome == StepOutcome::Failed);
-    let error = Error::new(ErrorKind::Plugin, "plugin_refused", message);
-    Err(match failed {
-        Some(step) => error.with_source(step.detail),
-        None => error,
-    }
-    .into())
 }

@@ -1,5 +1,7 @@
 //! The config of a user who has none.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use super::model::{AdapterConfig, Config, StoreConfig};
@@ -9,6 +11,10 @@ use crate::{Error, ErrorKind, Result, Tuning};
 
 /// The compression of a store whose config names none.
 const COMPRESSION: &str = "gzip";
+
+/// How long a call of a storage adapter may take in a store whose config does not say: longer than a slow backend with
+/// retries of its own needs for the largest object.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The name of the built-in store.
 const STORE: &str = "main";
@@ -30,6 +36,7 @@ pub(super) fn config(sources: &ConfigSources) -> Result<Config> {
     let store = StoreConfig {
         storage: AdapterConfig { adapter: "local".to_owned(), options },
         compression: Some(compression()),
+        call_timeout: Some(CALL_TIMEOUT),
         single_writer: false,
         retention: KeepRules::default(),
         tuning: Tuning::default(),

@@ -1,15 +1,17 @@
 //! From a document to a checked [`Config`].
 
 mod layout;
+mod plugins;
 mod retention;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::defaults;
-use super::document::{Document, child, element, kind_of};
+use super::document::{Document, child, kind_of};
 use super::error::{bad_value, missing_key, unknown_key};
 use super::model::{AdapterConfig, Config, PluginsConfig, StoreConfig};
 use super::source::ConfigSource;
@@ -18,6 +20,9 @@ use crate::{Result, Tuning};
 
 /// The adapter name that switches compression off.
 const NO_COMPRESSION: &str = "none";
+
+/// What a time limit in seconds may be.
+const SECONDS: RangeInclusive<u64> = 0..=1_000_000;
 
 /// Checks every key and value, apart from adapters' options.
 ///
@@ -47,7 +52,7 @@ pub(super) fn interpret(
         None => None,
     };
     let plugins = match top.table("plugins")? {
-        Some(table) => plugins(&table)?,
+        Some(table) => plugins::plugins(&table)?,
         None => PluginsConfig::default(),
     };
     Ok(Config { default, stores, plugins, source, lines: document.lines, written })
@@ -68,7 +73,7 @@ fn stores(table: &Table<'_>) -> Result<BTreeMap<String, StoreConfig>> {
 }
 
 fn store(table: &Table<'_>) -> Result<StoreConfig> {
-    table.allow(&["compression", "layout", "retention", "single_writer", "storage"])?;
+    table.allow(&["call_timeout", "compression", "layout", "retention", "single_writer", "storage"])?;
     let storage = table.table("storage")?.ok_or_else(|| {
         missing_key(
             table.document,
@@ -98,7 +103,13 @@ fn store(table: &Table<'_>) -> Result<StoreConfig> {
         Some(table) => layout::tuning(&table)?,
         None => Tuning::default(),
     };
-    Ok(StoreConfig { storage: adapter(&storage)?, compression, single_writer, retention, tuning })
+    let call_timeout = match table.number("call_timeout", SECONDS)? {
+        None => Some(defaults::CALL_TIMEOUT),
+        Some(0) => None,
+        Some(seconds) => Some(Duration::from_secs(seconds)),
+    };
+    let storage = adapter(&storage)?;
+    Ok(StoreConfig { storage, compression, call_timeout, single_writer, retention, tuning })
 }
 
 fn adapter(table: &Table<'_>) -> Result<AdapterConfig> {
@@ -114,33 +125,6 @@ fn adapter(table: &Table<'_>) -> Result<AdapterConfig> {
     }
     let options = table.entries.iter().filter(|(key, _)| *key != "adapter");
     Ok(AdapterConfig { adapter, options: options.map(|(key, value)| (key.clone(), value.clone())).collect() })
-}
-
-fn plugins(table: &Table<'_>) -> Result<PluginsConfig> {
-    table.allow(&["path"])?;
-    let base = table.document.file.parent().unwrap_or(Path::new(""));
-    let key = table.path_of("path");
-    let expected = "a list of directories such as [\"/opt/persist/plugins\"]";
-    let path = match table.entries.get("path") {
-        None => Vec::new(),
-        Some(Value::Array(items)) => items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| match item {
-                Value::String(text) if !text.is_empty() => Ok(base.join(text)),
-                other => {
-                    let found = if other.is_string() { "an empty string" } else { kind_of(other) };
-                    let problem = format!("is {found}; expected a directory as a string");
-                    Err(bad_value(table.document, &element(&key, index), &problem))
-                }
-            })
-            .collect::<Result<Vec<PathBuf>>>()?,
-        Some(other) => {
-            let problem = format!("is {}; expected {expected}", kind_of(other));
-            return Err(bad_value(table.document, &key, &problem));
-        }
-    };
-    Ok(PluginsConfig { path })
 }
 
 /// A table of the document and where it is.
@@ -185,6 +169,19 @@ impl<'a> Table<'a> {
             None => Ok(None),
             Some(Value::Bool(value)) => Ok(Some(*value)),
             Some(other) => Err(self.mismatch(key, "true or false", other)),
+        }
+    }
+
+    fn number(&self, key: &str, allowed: RangeInclusive<u64>) -> Result<Option<u64>> {
+        let Some(value) = self.entries.get(key) else { return Ok(None) };
+        match value.as_u64().filter(|number| allowed.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let found = if value.is_number() { value.to_string() } else { kind_of(value).to_owned() };
+                let (least, most) = (allowed.start(), allowed.end());
+                let problem = format!("is {found}; expected a whole number from {least} to {most}");
+                Err(bad_value(self.document, &self.path_of(key), &problem))
+            }
         }
     }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::document::child;
 use super::source::ConfigSource;
 use crate::retention::KeepRules;
-use crate::{Error, ErrorKind, Result, Tuning};
+use crate::{Error, ErrorKind, Result, TrustPolicy, TrustedKey, Tuning};
 
 /// A checked config.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct StoreConfig {
     pub storage: AdapterConfig,
     /// How they are compressed; `None` stores them as they are. A config that says nothing means gzip.
     pub compression: Option<AdapterConfig>,
+    /// How long one call of the storage adapter, or opening it, may take; `None` waits for as long as it takes.
+    pub call_timeout: Option<Duration>,
     /// Whether the user vouches that one process writes at a time, as storage without atomic creation needs.
     pub single_writer: bool,
     /// Which snapshots of a session to keep when nothing else says so; empty if the config says nothing.
@@ -55,6 +58,10 @@ pub struct AdapterConfig {
 pub struct PluginsConfig {
     /// Directories to search; relative ones in the file were relative to the file's directory.
     pub path: Vec<PathBuf>,
+    /// Whether a directory without a lock file is refused.
+    pub require_lock: bool,
+    /// The keys that plugins have to be signed with; none asks for no signature.
+    pub trusted_keys: Vec<TrustedKey>,
 }
 
 /// Which adapter of a store is meant.
@@ -139,6 +146,14 @@ impl Config {
             Some(path) => format!("the config file {}", path.display()),
             None => "the built-in config".to_owned(),
         }
+    }
+}
+
+impl PluginsConfig {
+    /// What the config asks of plugins.
+    #[must_use]
+    pub fn trust_policy(&self) -> TrustPolicy {
+        TrustPolicy::new().require_lock(self.require_lock).trust_keys(self.trusted_keys.iter().cloned())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::*;
 use crate::{Error, ErrorKind, Tuning};
@@ -67,6 +68,14 @@ fn a_config_is_read_whole() {
     assert_eq!(archive.compression, None);
     assert!(archive.single_writer);
     assert_eq!(config.plugins.path, [PathBuf::from("/opt/persist/plugins"), PathBuf::from("etc/plugins")]);
+}
+
+#[test]
+fn a_call_has_300_seconds_unless_the_store_says_otherwise() {
+    for (line, limit) in [("", Some(300)), ("call_timeout = 7", Some(7)), ("call_timeout = 0", None)] {
+        let config = toml(&format!("[stores.a]\nstorage.adapter = \"x\"\n{line}")).unwrap();
+        assert_eq!(config.store(None).unwrap().1.call_timeout, limit.map(Duration::from_secs), "{line}");
+    }
 }
 
 #[test]
@@ -174,12 +183,23 @@ fn mistakes_name_file_line_and_key() {
         ("\nstore = 1", "etc/p.toml:2: unknown key `store`; allowed here: default, plugins, stores"),
         (
             "[stores.\"a b\"]\nstorge = {}",
-            "etc/p.toml:2: unknown key `stores.\"a b\".storge`; allowed here: compression, layout, retention, single_writer, storage",
+            "etc/p.toml:2: unknown key `stores.\"a b\".storge`; allowed here: call_timeout, compression, layout, retention, single_writer, storage",
         ),
-        ("[plugins]\n\npaths = []", "etc/p.toml:3: unknown key `plugins.paths`; allowed here: path"),
+        (
+            "[plugins]\n\npaths = []",
+            "etc/p.toml:3: unknown key `plugins.paths`; allowed here: path, require_lock, trusted_keys",
+        ),
         (
             "[plugins]\npath = \"/x\"",
             "etc/p.toml:2: `plugins.path` is a string; expected a list of directories such as [\"/opt/persist/plugins\"]",
+        ),
+        (
+            "[plugins]\nrequire_lock = 1",
+            "etc/p.toml:2: `plugins.require_lock` is a number; expected true or false",
+        ),
+        (
+            "[plugins]\ntrusted_keys = [\n  \"RWQ\",\n]",
+            "etc/p.toml:3: `plugins.trusted_keys[0]` is not a minisign public key; expected the second line of a .pub file, 56 characters that begin with \"RW\"",
         ),
         (
             "[plugins]\npath = [\n  \"/x\",\n  7,\n]",
@@ -194,6 +214,10 @@ fn mistakes_name_file_line_and_key() {
         (
             "\n[stores.a]",
             "etc/p.toml:2: `stores.a` lacks the key `storage`, for example storage = { adapter = \"local\", root = \"/var/lib/persist\" }",
+        ),
+        (
+            "[stores.a]\nstorage.adapter = \"x\"\ncall_timeout = -1",
+            "etc/p.toml:3: `stores.a.call_timeout` is -1; expected a whole number from 0 to 1000000",
         ),
         (
             "[stores.a]\nstorage.adapter = \"x\"\nsingle_writer = \"yes\"",

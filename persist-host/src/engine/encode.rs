@@ -119,14 +119,17 @@ impl Store {
         let tuning = self.options().tuning;
         let Some(difference) = find_difference(warm, state.clone(), tuning).await? else { return Ok(None) };
         let Difference { below, ops, steps_len, content } = difference;
-        // What a full snapshot would take, from what the segment's own one took.
-        let keyframe = below.keyframe();
+        let codec = self.codec()?;
         let length = state.len() as u64;
-        let in_full = keyframe.stored_bytes.saturating_mul(length) / keyframe.length.max(1);
+        // What a full snapshot would take, from what the segment's own one took. That may have been compressed.
+        let keyframe = below.keyframe();
+        let in_full = match &codec {
+            Some(_) => keyframe.stored_bytes.saturating_mul(length) / keyframe.length.max(1),
+            None => length,
+        };
         if content.len() as u64 - steps_len > length / 2 || steps_len > in_full {
             return Ok(None);
         }
-        let codec = self.codec()?;
         let prefix = match &codec {
             Some(codec) if codec.supports_prefix() => below.prefix(tuning.prefix_bytes),
             _ => Bytes::new(),

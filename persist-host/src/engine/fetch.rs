@@ -331,7 +331,12 @@ impl Store {
     ) -> Result<Option<std::sync::Arc<dyn persist_plugin_api::DynCompression>>> {
         match transforms {
             [] => Ok(None),
-            [codec] => Ok(Some(self.options().codecs.codec(&codec.name)?)),
+            [codec] => self
+                .options()
+                .codecs
+                .codec(&codec.name)
+                .map(Some)
+                .map_err(|error| without_codec(what, codec, error)),
             more => {
                 let newer = FormatError::UnknownFeature {
                     name: format!("{} transforms", more.len()),
@@ -359,6 +364,17 @@ impl Store {
         })
         .await
     }
+}
+
+/// Says of which object a codec is missing; what to do about it is in the cause.
+fn without_codec(what: &str, codec: &Transform, cause: Error) -> Error {
+    let message = format!("cannot read {what}, which was stored with the codec {:?}", codec.name);
+    let error = Error::new(cause.kind(), cause.code(), message);
+    let error = match cause.hint() {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    };
+    error.with_source(cause)
 }
 
 /// Decisions come faster than this process can read.

@@ -31,11 +31,12 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            merge_percent: 150,
+            merge_percent: 200,
             restore_objects: 16,
             read_percent: 150,
             segment_records: 256,
-            prefix_bytes: 32 << 10,
+            // The most that a header holds in three bytes.
+            prefix_bytes: 0xffff,
             cache_bytes: 256 << 20,
         }
     }
@@ -91,9 +92,10 @@ mod tests {
         let tuning = Tuning::default();
         assert_eq!(tuning.base_of(&[1000], 10), 1);
         assert_eq!(tuning.base_of(&[1000, 10], 10), 2);
-        assert_eq!(tuning.base_of(&[1000, 10], 15), 1);
+        assert_eq!(tuning.base_of(&[1000, 10], 19), 2);
+        assert_eq!(tuning.base_of(&[1000, 10], 20), 1);
         assert_eq!(tuning.base_of(&[1000, 50, 10], 20), 2);
-        assert_eq!(tuning.base_of(&[1000, 50, 30, 10], 20), 4 - 1);
+        assert_eq!(tuning.base_of(&[1000, 50, 20, 10], 20), 4 - 1);
         // The full snapshot stays, however small it is.
         assert_eq!(tuning.base_of(&[1, 10], 1_000_000), 1);
     }

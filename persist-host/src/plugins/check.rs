@@ -2,8 +2,10 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use serde::Serialize;
+use persist_plugin_api::Descriptor;
+use serde::{Deserialize, Serialize};
 
 use super::discover::Verified;
 use super::error::Step;
@@ -21,6 +23,9 @@ pub struct CheckReport {
     pub version: Option<String>,
     /// Every step, in order.
     pub steps: Vec<CheckStep>,
+    /// What the plugin says of itself, if every check but the loading passed.
+    #[serde(skip)]
+    pub descriptor: Option<Descriptor>,
 }
 
 impl CheckReport {
@@ -44,7 +49,7 @@ pub struct CheckStep {
 }
 
 /// How a step of the checks went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// As it should be.
@@ -56,14 +61,15 @@ pub enum Outcome {
 }
 
 /// Checks a file without running it, and then, if a probe is given and all is well so far, by loading it in a process
-/// of its own. The probe is a command such as [`probe_command`](super::probe_command) to which the path is appended.
+/// of its own, which may take as long as the time limit. The probe is a command such as
+/// [`probe_command`](super::probe_command) to which the path is appended.
 #[must_use]
-pub fn check_file(path: &Path, probe: Option<Command>) -> CheckReport {
+pub fn check_file(path: &Path, probe: Option<Command>, time_limit: Duration) -> CheckReport {
     let verified = Verified::from_path(path);
     let mut failure = verified.as_ref().err().map(|reason| (reason.step(), reason.to_string()));
     let loads = probe.is_some();
     if let (Ok(verified), Some(command)) = (&verified, probe) {
-        let probed = probe::run(command, &verified.path, &verified.descriptor, probe::TIME_LIMIT);
+        let probed = probe::run(command, &verified.path, &verified.descriptor, time_limit);
         failure = probed.err().map(|problem| (Step::Load, problem));
     }
     let steps = Step::ALL.map(|step| {
@@ -79,7 +85,8 @@ pub fn check_file(path: &Path, probe: Option<Command>) -> CheckReport {
     CheckReport {
         path: path.display().to_string(),
         name: descriptor.as_ref().map(|it| it.name.clone()),
-        version: descriptor.map(|it| it.version),
+        version: descriptor.as_ref().map(|it| it.version.clone()),
         steps: steps.into(),
+        descriptor,
     }
 }

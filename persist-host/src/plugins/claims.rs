@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::io;
-use std::os::unix::fs::FileExt as _;
 
-use sha2::{Digest as _, Sha256};
-
+use super::content::digest;
 use super::error::{RejectReason, Rejection};
 use super::registry::PluginFile;
 
@@ -58,19 +55,6 @@ pub(super) fn claims(files: &[PluginFile], rejected: &mut Vec<Rejection>) -> Cla
 
 /// Whether two files hold the same bytes. A file that cannot be read is no copy of anything.
 fn is_copy(one: &PluginFile, other: &PluginFile) -> bool {
+    let digest = |plugin: &PluginFile| digest(&plugin.verified.file, |_| {});
     matches!((digest(one), digest(other)), (Ok(one), Ok(other)) if one == other)
-}
-
-fn digest(file: &PluginFile) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    let mut offset = 0;
-    loop {
-        let count = file.verified.file.read_at(&mut buffer, offset)?;
-        if count == 0 {
-            return Ok(hash.finalize().into());
-        }
-        hash.update(&buffer[..count]);
-        offset += count as u64;
-    }
 }

@@ -1,11 +1,15 @@
 //! Why a file or a directory was not accepted.
 
+mod evidence;
+mod step;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use evidence::{LockProblem, SignatureProblem};
 use persist_plugin_api::PROTOCOL;
 use persist_plugin_api::host::{ENTRY_SYMBOL, MAX_DESCRIPTOR_BYTES};
-use serde::Serialize;
+pub use step::Step;
 
 /// A file or a directory that was not accepted, and why. Displays as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,58 +24,6 @@ pub struct Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.reason)
-    }
-}
-
-/// The checks of a plugin, in the order in which they are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Step {
-    /// It is a regular file that can be read.
-    File,
-    /// Nobody but root and the user can have written it.
-    Trust,
-    /// It is a whole shared library for this machine.
-    Format,
-    /// It says what it is: a plugin, with a descriptor that can be read.
-    Descriptor,
-    /// It was built for this host.
-    Compatibility,
-    /// It brings no other libraries with it.
-    Dependencies,
-    /// It exports the symbol that the host calls.
-    Entry,
-    /// It can be loaded, and is what its descriptor says. The only step that runs code of the plugin.
-    Load,
-}
-
-impl Step {
-    /// Every step, in order.
-    pub const ALL: [Self; 8] = [
-        Self::File,
-        Self::Trust,
-        Self::Format,
-        Self::Descriptor,
-        Self::Compatibility,
-        Self::Dependencies,
-        Self::Entry,
-        Self::Load,
-    ];
-
-    /// What is true of a file that passed the step.
-    #[must_use]
-    pub fn passed_text(self) -> &'static str {
-        match self {
-            Self::File => "a regular file",
-            Self::Trust => "only root or you can have written it",
-            Self::Format => "a whole shared library for this machine",
-            Self::Descriptor => "describes itself as a Persist plugin",
-            Self::Compatibility => "built for this release's plugin protocol",
-            Self::Dependencies => "needs no libraries but the system's",
-            Self::Entry => "exports the plugin entry point",
-            Self::Load => "loads in a process of its own, and is what it says",
-        }
     }
 }
 
@@ -169,6 +121,10 @@ pub enum RejectReason {
         /// The other file.
         other: PathBuf,
     },
+    /// The lock file of its directory does not speak for it.
+    Lock(LockProblem),
+    /// No trusted signature speaks for it.
+    Signature(SignatureProblem),
 }
 
 impl RejectReason {
@@ -196,6 +152,8 @@ impl RejectReason {
             Self::ForeignLibrary { .. } => "foreign_library",
             Self::NoEntryPoint => "no_entry_point",
             Self::DuplicateName { .. } => "duplicate_name",
+            Self::Lock(problem) => problem.code(),
+            Self::Signature(problem) => problem.code(),
         }
     }
 
@@ -208,7 +166,10 @@ impl RejectReason {
             | Self::Unreadable { .. }
             | Self::Symlink
             | Self::NotAFile => Step::File,
-            Self::ForeignOwner { .. } | Self::WritableByOthers { .. } => Step::Trust,
+            Self::ForeignOwner { .. }
+            | Self::WritableByOthers { .. }
+            | Self::Lock(_)
+            | Self::Signature(_) => Step::Trust,
             Self::NotALibrary
             | Self::WrongMachine { .. }
             | Self::Truncated { .. }
@@ -291,7 +252,21 @@ impl fmt::Display for RejectReason {
                 "the {kind} adapter {name:?} is also in {}, so neither is used; remove one of the two files",
                 other.display()
             ),
+            Self::Lock(problem) => problem.fmt(f),
+            Self::Signature(problem) => problem.fmt(f),
         }
+    }
+}
+
+impl From<LockProblem> for RejectReason {
+    fn from(problem: LockProblem) -> Self {
+        Self::Lock(problem)
+    }
+}
+
+impl From<SignatureProblem> for RejectReason {
+    fn from(problem: SignatureProblem) -> Self {
+        Self::Signature(problem)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::claims::Claim;
+use super::error::Rejection;
 use super::registry::{PluginFile, Plugins};
 use super::search::Origin;
 
@@ -36,10 +37,33 @@ pub struct PluginRow {
     pub api: String,
     /// The compiler that built it.
     pub rustc: String,
+    /// The SHA-256 of the file, in hexadecimal; `None` if it could not be read, or is not what it should be.
+    pub sha256: Option<String>,
+    /// What speaks for the file.
+    pub trust: PluginTrust,
+    /// Whether the lock file of its directory lists it, as it is or otherwise.
+    pub locked: bool,
+    /// The id of the trusted key that signed it, or the lock file that lists it.
+    pub signed_by: Option<String>,
     /// Its adapters.
     pub adapters: Vec<AdapterRow>,
     /// The file that offers all that this one does, from an earlier directory, or as a copy of it: this one is unused.
     pub shadowed_by: Option<String>,
+}
+
+/// What speaks for a plugin, beyond the owner of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PluginTrust {
+    /// Nothing: no lock file lists it, and no key was asked for.
+    Unlocked,
+    /// The lock file of its directory.
+    Locked,
+    /// A signature by a trusted key.
+    Signed,
+    /// Nothing: its bytes are not those that were locked or signed. It is among the rejected too, and is not loaded.
+    Mismatch,
 }
 
 /// An adapter of an accepted plugin.
@@ -83,27 +107,49 @@ pub struct DirectoryRow {
     pub origin: Origin,
 }
 
-impl Plugins {
-    /// What was found and what was refused.
-    #[must_use]
-    pub fn listing(&self) -> PluginListing {
-        let rejected = self.rejected.iter().map(|rejection| RejectedRow {
+impl RejectedRow {
+    pub(super) fn new(rejection: &Rejection) -> Self {
+        Self {
             path: rejection.path.display().to_string(),
             code: rejection.reason.code(),
             reason: rejection.reason.to_string(),
-        });
+        }
+    }
+}
+
+impl Plugins {
+    /// What was found and what was refused. Reads every plugin from beginning to end, to tell what its bytes are.
+    #[must_use]
+    pub fn listing(&self) -> PluginListing {
+        let mut rejected: Vec<RejectedRow> = self.rejected.iter().map(RejectedRow::new).collect();
+        let mut plugins = Vec::new();
+        for (index, file) in self.files.iter().enumerate() {
+            match file.verified.evidence.prove(&file.verified.file) {
+                Ok(proven) => {
+                    let trust = match (proven.signed_by, file.verified.evidence.is_locked()) {
+                        (Some(_), _) => PluginTrust::Signed,
+                        (None, true) => PluginTrust::Locked,
+                        (None, false) => PluginTrust::Unlocked,
+                    };
+                    let mut row = self.row(index, file, trust);
+                    row.sha256 = Some(proven.digest.to_string());
+                    row.signed_by = proven.signed_by.map(|key| key.to_string());
+                    plugins.push(row);
+                }
+                Err(reason) => {
+                    rejected.push(RejectedRow::new(&Rejection { path: file.path().to_owned(), reason }));
+                    plugins.push(self.row(index, file, PluginTrust::Mismatch));
+                }
+            }
+        }
         let searched = self.search.directories().iter().map(|directory| DirectoryRow {
             path: directory.path.display().to_string(),
             origin: directory.origin,
         });
-        PluginListing {
-            plugins: self.files.iter().enumerate().map(|(index, file)| self.row(index, file)).collect(),
-            rejected: rejected.collect(),
-            searched: searched.collect(),
-        }
+        PluginListing { plugins, rejected, searched: searched.collect() }
     }
 
-    fn row(&self, index: usize, file: &PluginFile) -> PluginRow {
+    fn row(&self, index: usize, file: &PluginFile, trust: PluginTrust) -> PluginRow {
         let descriptor = file.descriptor();
         let adapters: Vec<AdapterRow> = descriptor
             .adapters
@@ -114,7 +160,7 @@ impl Plugins {
                     kind: adapter.kind.clone(),
                     name: adapter.name.clone(),
                     description: adapter.description.clone(),
-                    active,
+                    active: active && trust != PluginTrust::Mismatch,
                     shadowed_by,
                     contested_by,
                 }
@@ -129,6 +175,10 @@ impl Plugins {
             protocol: descriptor.protocol,
             api: descriptor.api.clone(),
             rustc: descriptor.rustc.clone(),
+            sha256: None,
+            trust,
+            locked: file.verified.evidence.is_locked(),
+            signed_by: None,
             shadowed_by: adapters.first().filter(|_| unused).and_then(|first| first.shadowed_by.clone()),
             adapters,
         }

@@ -1,9 +1,11 @@
-//! What differs between platforms: the names of libraries, the machine, and how an open file is named.
+//! What differs between platforms: the names of libraries, the machine, how an open file is named, files in memory.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::AsRawFd as _;
 
 use object::elf;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 /// How the names of shared libraries end.
 pub(super) const LIBRARY_SUFFIX: &[u8] = b".so";
@@ -49,6 +51,18 @@ pub(super) fn machine_name(machine: elf::Machine) -> String {
 /// A path that leads to an open file itself, whatever has become of its name.
 pub(super) fn path_of_open_file(file: &File) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// An empty file without a name, in memory.
+pub(super) fn memory_file() -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    Ok(File::from(memfd_create("persist-plugin", flags)?))
+}
+
+/// Makes a [`memory_file`] as it is for good.
+pub(super) fn seal(file: &File) -> io::Result<()> {
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    Ok(fcntl_add_seals(file, seals)?)
 }
 
 #[cfg(test)]

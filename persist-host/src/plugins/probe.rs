@@ -9,13 +9,8 @@ use std::time::{Duration, Instant};
 
 use persist_plugin_api::Descriptor;
 
-use super::discover::Verified;
-use super::error::Rejection;
-use super::load::{load, rejection_error};
+use super::single::LoadedPlugin;
 use crate::Result;
-
-/// How long a plugin may take to load.
-pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often the child is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -29,10 +24,7 @@ const OUTPUT_LIMIT: u64 = 4096;
 /// # Errors
 /// Of kind [`ErrorKind::Plugin`](crate::ErrorKind::Plugin), when the file is refused or cannot be loaded.
 pub fn probe_in_this_process(path: &Path) -> Result<String> {
-    let verified = Verified::from_path(path)
-        .map_err(|reason| rejection_error(&Rejection { path: path.to_owned(), reason }))?;
-    load(&verified)?;
-    Ok(verdict(&verified.descriptor))
+    Ok(verdict(LoadedPlugin::load(path)?.descriptor()))
 }
 
 /// The command that probes a file when its path is appended: this program's own hidden `plugins probe`.

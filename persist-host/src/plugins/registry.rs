@@ -1,6 +1,7 @@
 //! The plugins that were found, and which of them serves each adapter's name.
 
 use std::collections::BTreeMap;
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fmt;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,9 +13,13 @@ use serde_json::{Map, Value};
 use super::claims::{Claim, Claims, claims};
 use super::discover::{Verified, scan};
 use super::error::Rejection;
+use super::evidence::Purpose;
 use super::load::load;
 use super::search::{Origin, SearchPath};
 use crate::{CodecSource, Error, ErrorKind, Result};
+
+/// The compression adapters that come with Persist, each in a plugin that is called after it.
+const SHIPPED_CODECS: [&str; 5] = ["brotli", "gzip", "lz4", "none", "zstd"];
 
 /// A kind of adapter that this release uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,7 +109,7 @@ impl Plugins {
     pub fn discover(search: &SearchPath) -> Self {
         let mut rejected = Vec::new();
         let mut files = Vec::new();
-        for (directory, scanned) in scan(search, &mut rejected).into_iter().enumerate() {
+        for (directory, scanned) in scan(search, Purpose::Use, &mut rejected).into_iter().enumerate() {
             let origin = scanned.origin;
             let plugins = scanned.plugins.into_iter();
             files.extend(plugins.map(|verified| PluginFile { verified, origin, directory }));
@@ -180,10 +185,27 @@ impl Plugins {
 
     /// What a person needs to find out why a name is missing.
     fn inventory(&self, kind: AdapterKind) -> String {
-        let mut text = match self.names(kind).as_slice() {
+        let advice = match self.names(kind).as_slice() {
             [] => format!("no {kind} adapter was found; name a directory of plugins with --plugin-dir"),
             names => format!("use one of the {kind} adapters that were found: {}", names.join(", ")),
         };
+        advice + &self.searched()
+    }
+
+    /// What a person needs to read what a missing codec wrote: no other will do.
+    fn codec_hint(&self, name: &str) -> String {
+        let advice = if SHIPPED_CODECS.contains(&name) {
+            let file = format!("{DLL_PREFIX}persist_compression_{name}{DLL_SUFFIX}");
+            format!("install {file}, which comes with Persist, into one of the directories that are searched")
+        } else {
+            format!("install the plugin that offers the compression adapter {name:?}")
+        };
+        advice + &self.searched()
+    }
+
+    /// The directories that were searched and what was refused there, each on a line of its own.
+    fn searched(&self) -> String {
+        let mut text = String::new();
         if self.search.directories().is_empty() {
             text.push_str("\nno directory was searched");
         } else {
@@ -210,7 +232,11 @@ impl CodecSource for Plugins {
         if let Some(codec) = codecs.0.get(name) {
             return Ok(Arc::clone(codec));
         }
-        let codec = self.open_compression(name, &Value::Object(Map::new()))?;
+        let opened = self.open_compression(name, &Value::Object(Map::new()));
+        let codec = opened.map_err(|error| match error.code() {
+            "plugin_missing" => error.with_hint(self.codec_hint(name)),
+            _ => error,
+        })?;
         codecs.0.insert(name.to_owned(), Arc::clone(&codec));
         Ok(codec)
     }

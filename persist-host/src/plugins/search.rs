@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::platform::BUNDLED_DIRECTORY;
+use super::policy::TrustPolicy;
 
 /// Who put a directory on the search path. Earlier origins win over later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -57,13 +58,15 @@ pub struct SearchDirectory {
     pub(super) installer: Option<u32>,
 }
 
-/// The directories that are searched for plugins, in order of [`Origin`] and then as they were added.
+/// The directories that are searched for plugins, in order of [`Origin`] and then as they were added, and what is asked
+/// of the plugins there.
 ///
 /// Subdirectories are never searched. Relative directories are taken from the current directory; a config's belong to
 /// the config file, so its reader makes them absolute first.
 #[derive(Clone, Debug, Default)]
 pub struct SearchPath {
     directories: Vec<SearchDirectory>,
+    policy: TrustPolicy,
 }
 
 impl SearchPath {
@@ -107,6 +110,17 @@ impl SearchPath {
             own.map(Path::to_owned),
             installer,
         )
+    }
+
+    /// Asks more of the plugins of every directory. The last policy that is given counts.
+    #[must_use]
+    pub fn with_policy(mut self, policy: TrustPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    pub(super) fn policy(&self) -> &TrustPolicy {
+        &self.policy
     }
 
     /// The directories in order.

@@ -3,13 +3,16 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use persist_host::{CheckReport, Outcome, Step, check_file, probe_in_this_process};
 
 use crate::support::*;
 
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
 fn probe(path: &Path) -> CheckReport {
-    check_file(path, Some(Command::new(example("probe_plugin"))))
+    check_file(path, Some(Command::new(example("probe_plugin"))), TIME_LIMIT)
 }
 
 fn outcome(report: &CheckReport, step: Step) -> (Outcome, &str) {
@@ -23,7 +26,7 @@ fn a_good_plugin_passes_every_step() {
     assert!(report.passed(), "{report:?}");
     assert_eq!(report.name.as_deref(), Some("persist-host"));
     assert!(report.steps.iter().all(|row| row.outcome == Outcome::Passed), "{report:?}");
-    let unasked = check_file(&test_plugin(), None);
+    let unasked = check_file(&test_plugin(), None, TIME_LIMIT);
     assert!(unasked.passed());
     assert_eq!(outcome(&unasked, Step::Load), (Outcome::Skipped, "not asked for"));
 }
@@ -34,14 +37,14 @@ fn a_static_failure_is_placed_at_its_step_and_nothing_is_run() {
     let path = scene.path().join("c.so");
     let future = DESCRIPTOR.replace("\"protocol\":1", "\"protocol\":4711");
     compile(&path, &described(&future, ENTRY), &[]);
-    let report = check_file(&path, Some(Command::new("/nonexistent/program")));
+    let report = check_file(&path, Some(Command::new("/nonexistent/program")), TIME_LIMIT);
     assert!(!report.passed());
     assert_eq!(outcome(&report, Step::Descriptor).0, Outcome::Passed);
     let (failed, detail) = outcome(&report, Step::Compatibility);
     assert_eq!(failed, Outcome::Failed);
     assert!(detail.contains("4711"), "{detail}");
     assert_eq!(outcome(&report, Step::Load), (Outcome::Skipped, "not looked at"));
-    let missing = check_file(&scene.path().join("missing.so"), None);
+    let missing = check_file(&scene.path().join("missing.so"), None, TIME_LIMIT);
     assert_eq!(outcome(&missing, Step::File).0, Outcome::Failed);
 }
 

@@ -5,7 +5,8 @@ use std::fmt;
 
 use abi_stable::StableAbi;
 use abi_stable::abi_stability::abi_checking::check_layout_compatibility;
-use abi_stable::library::{AbiHeaderRef, LibraryError};
+use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError, RootModule as _};
+use abi_stable::sabi_types::VersionStrings;
 use abi_stable::std_types::RString;
 use serde_json::Value;
 
@@ -76,21 +77,23 @@ impl Plugin {
     /// `entry` is the address of the symbol [`ENTRY_SYMBOL`] in a library that is never closed again, and that symbol
     /// is what [`export_plugin!`](crate::export_plugin) made.
     pub unsafe fn connect(entry: *const ()) -> Result<Self, HandshakeError> {
-        const { assert!(size_of::<AbiHeaderRef>() == size_of::<*const ()>()) };
-        // SAFETY: `AbiHeaderRef` is a transparent pointer to the header that the symbol is.
-        let header: AbiHeaderRef = unsafe { std::mem::transmute_copy(&entry) };
-        let header = header.upgrade().map_err(|error| layout_error(&error))?;
+        // SAFETY: the caller's promise.
+        let header = unsafe { header(entry) }?;
         let module = match header.init_root_module::<PluginModule_Ref>() {
             Ok(module) => module,
             Err(error) => {
                 // abi_stable accepts a plugin that is as new as the host or newer. An older plugin, which lacks what
                 // was appended since, is compatible as well if the check holds the other way round: absent fields read
                 // as `None`, and absent methods run their default bodies.
-                let older = header.layout().is_some_and(|layout| {
-                    check_layout_compatibility(layout, <PluginModule_Ref as StableAbi>::LAYOUT).is_ok()
-                });
-                if !older {
-                    return Err(layout_error(&error));
+                let host = <PluginModule_Ref as StableAbi>::LAYOUT;
+                let layout = header.layout().ok_or_else(|| layout_error(&error))?;
+                if let Err(reverse) = check_layout_compatibility(layout, host) {
+                    // What a plugin of an older release rightly lacks is no news; what else differs is.
+                    return Err(if is_older(header.version_strings()) {
+                        reverse_error(&reverse.to_string())
+                    } else {
+                        layout_error(&error)
+                    });
                 }
                 // SAFETY: the layouts were compared just now.
                 unsafe { header.init_root_module_with_unchecked_layout::<PluginModule_Ref>() }
@@ -145,21 +148,51 @@ impl Plugin {
     }
 }
 
-fn layout_error(error: &LibraryError) -> HandshakeError {
-    let detail = error.to_string();
-    HandshakeError::Layout { finding: first_finding(&detail), detail }
+/// The header that a plugin exports, once it is known to be one.
+///
+/// # Safety
+/// As for [`Plugin::connect`].
+pub(super) unsafe fn header(entry: *const ()) -> Result<&'static LibHeader, HandshakeError> {
+    const { assert!(size_of::<AbiHeaderRef>() == size_of::<*const ()>()) };
+    // SAFETY: `AbiHeaderRef` is a transparent pointer to the header that the symbol is.
+    let header: AbiHeaderRef = unsafe { std::mem::transmute_copy(&entry) };
+    header.upgrade().map_err(|error| layout_error(&error))
 }
 
-/// `abi_stable` reports up to 160 KB. A person needs the innermost finding: what differs, what was expected, what found.
-fn first_finding(detail: &str) -> String {
+/// Whether the version of the API that a plugin was built with is older than the host's.
+fn is_older(plugin: VersionStrings) -> bool {
+    let numbers = |version: VersionStrings| version.parsed().ok().map(|it| (it.major, it.minor, it.patch));
+    numbers(plugin) < numbers(PluginModule_Ref::VERSION_STRINGS)
+}
+
+fn layout_error(error: &LibraryError) -> HandshakeError {
+    let detail = error.to_string();
+    let finding = match error {
+        LibraryError::IncompatibleVersionNumber { expected_version, actual_version, .. } => format!(
+            "the host has version {expected_version} of the plugin API, the plugin has {actual_version}"
+        ),
+        _ => finding(&detail, "host", "plugin"),
+    };
+    HandshakeError::Layout { finding, detail }
+}
+
+/// The error of a check with the roles exchanged: what it calls expected is the plugin's.
+fn reverse_error(detail: &str) -> HandshakeError {
+    HandshakeError::Layout { finding: finding(detail, "plugin", "host"), detail: detail.to_owned() }
+}
+
+/// `abi_stable` reports up to 160 KB. A person needs the innermost finding: what differs, and who has what.
+fn finding(detail: &str, expecting: &str, other: &str) -> String {
     let lines: Vec<&str> = detail.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let after = |from: usize, label: &str| {
-        lines[from..].iter().position(|line| *line == label).and_then(|at| lines.get(from + at + 1)).copied()
+        let line =
+            lines[from..].iter().position(|line| *line == label).and_then(|at| lines.get(from + at + 1));
+        line.map(|line| line.strip_prefix("field_name:").unwrap_or(line))
     };
     let finding = lines.iter().enumerate().rev().find_map(|(at, line)| {
         let what = line.strip_prefix("Error:")?.trim();
         let (expected, found) = (after(at, "Expected:")?, after(at, "Found:")?);
-        Some(format!("{what}; the host has {expected}, the plugin has {found}"))
+        Some(format!("{what}; the {expecting} has {expected}, the {other} has {found}"))
     });
     finding.unwrap_or_else(|| lines.first().map_or_else(|| "no detail".to_owned(), |line| (*line).to_owned()))
 }

@@ -13,12 +13,12 @@ fn gzip(level: i64) -> Gzip {
 
 #[test]
 fn every_check_passes_at_the_default_level() {
-    persist_conformance::run_compression(&Gzip::open(GzipConfig::new()).unwrap());
+    persist_plugin_testkit::run_compression(&Gzip::open(GzipConfig::new()).unwrap());
 }
 
 #[test]
 fn every_check_passes_at_the_fastest_level() {
-    persist_conformance::run_compression(&gzip(1));
+    persist_plugin_testkit::run_compression(&gzip(1));
 }
 
 #[test]

@@ -91,6 +91,6 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let mut store = Store::open(LocalConfig::new(root.path())).unwrap();
         store.nameless = false;
-        persist_conformance::run_storage(&LocalStorage { store: Arc::new(store) }).await;
+        persist_plugin_testkit::run_storage(&LocalStorage { store: Arc::new(store) }).await;
     }
 }

@@ -3,18 +3,17 @@
 use persist_plugin_api::{Bytes, ErrorCode, StorageAdapter as _};
 use persist_storage_local::{LocalConfig, LocalStorage};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_check_passes() {
+#[test]
+fn every_check_passes() {
     let root = tempfile::tempdir().unwrap();
-    let storage = LocalStorage::open(LocalConfig::new(root.path())).await.unwrap();
-    persist_conformance::run_storage(&storage).await;
+    persist_plugin_testkit::test_storage(async || LocalStorage::open(LocalConfig::new(root.path())).await);
 }
 
 #[tokio::test]
 async fn every_check_passes_without_syncing() {
     let root = tempfile::tempdir().unwrap();
     let storage = LocalStorage::open(LocalConfig::new(root.path().join("new")).fsync(false)).await.unwrap();
-    persist_conformance::run_storage(&storage).await;
+    persist_plugin_testkit::run_storage(&storage).await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use persist_storage_memory::{MemoryConfig, MemoryStorage};
 #[tokio::test]
 async fn every_check_passes() {
     let storage = MemoryStorage::open(MemoryConfig::new()).await.unwrap();
-    persist_conformance::run_storage(&storage).await;
+    persist_plugin_testkit::run_storage(&storage).await;
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// The keys of the figures.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 19] = [
     "storage",
     "codec",
     "snapshots",
@@ -32,6 +32,9 @@ const KEYS: [&str; 16] = [
     "restore_ms_p50",
     "restore_ms_p99",
     "max_objects_per_restore",
+    "codec_ratio",
+    "compress_mb_s",
+    "decompress_mb_s",
 ];
 
 const SYNTHETIC: &str = "6,4k,1Ki";

@@ -73,7 +73,7 @@ fn mistakes_name_file_line_key_and_what_is_allowed() {
             [
                 "config.toml:3",
                 "`stores.main.compresion`",
-                "compression, layout, retention, single_writer, storage",
+                "call_timeout, compression, layout, retention, single_writer, storage",
             ],
         ),
         ("default = \"other\"\n".to_owned() + &good, ["config.toml:1", "\"other\"", "main"]),

@@ -10,15 +10,15 @@ use persist_test_support::Recording;
 use crate::error::{Error, Result};
 
 /// A session of the collection.
-pub(super) struct Session {
+pub(crate) struct Session {
     /// Its place in the collection.
-    pub(super) name: String,
+    pub(crate) name: String,
     path: PathBuf,
 }
 
 /// All sessions of a collection: the files of events in `sessions`, then the directories of whole states in
 /// `states/openhands-steps`.
-pub(super) fn find(collection: &Path) -> Result<Vec<Session>> {
+pub(crate) fn find(collection: &Path) -> Result<Vec<Session>> {
     let recordings = collection.join("sessions");
     let mut paths = Vec::new();
     for group in entries(&recordings)? {
@@ -33,7 +33,7 @@ pub(super) fn find(collection: &Path) -> Result<Vec<Session>> {
 
 impl Session {
     /// A directory that holds at least the first `steps` states: the session's own, or the one given, which is filled.
-    pub(super) fn states_in(&self, directory: &Path, steps: usize) -> Result<PathBuf> {
+    pub(crate) fn states_in(&self, directory: &Path, steps: usize) -> Result<PathBuf> {
         if self.path.is_dir() {
             return Ok(self.path.clone());
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use persist_host::SessionRef;
 
+use super::codec::Work;
 use super::compare::Comparison;
 use super::counting::Stored;
 
@@ -20,6 +21,8 @@ pub(super) struct Figures {
     /// The most objects, manifests and the store marker aside, that one restore read.
     pub(super) max_objects: u64,
     pub(super) stored: Stored,
+    /// What codecs did for the saves, which decompress what they compressed, and for the restores.
+    pub(super) codecs: Work,
     pub(super) comparison: Comparison,
 }
 
@@ -41,6 +44,7 @@ impl Figures {
             total.max_objects = total.max_objects.max(figures.max_objects);
             total.stored.bytes += figures.stored.bytes;
             total.stored.allocated += figures.stored.allocated;
+            total.codecs += figures.codecs;
             total.comparison.add(&figures.comparison);
         }
         total
@@ -104,6 +108,7 @@ mod tests {
                 restores: vec![Duration::from_millis(1)],
                 max_objects: milliseconds,
                 stored: Stored { bytes: 300, allocated: 4096 },
+                codecs: Work::default(),
                 comparison: Comparison { raw: 1_000, ideal: 100, gzip: Some(600) },
             },
         };

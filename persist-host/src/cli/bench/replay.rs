@@ -10,6 +10,7 @@ use persist_host::{
 use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
 
+use super::codec::Account;
 use super::compare::Comparison;
 use super::counting::Counting;
 use super::figures::{Figures, SessionFigures};
@@ -29,6 +30,8 @@ pub(super) struct Bench<'a> {
     /// What the store is made of; its storage is `counting`.
     pub(super) options: StoreOptions,
     pub(super) counting: Arc<Counting>,
+    /// What the store's codecs do.
+    pub(super) codecs: Arc<Account>,
     /// Whether to gzip every state for comparison.
     pub(super) compare: bool,
     /// Whether to leave the sessions in the store.
@@ -44,6 +47,7 @@ impl Bench<'_> {
         let session = scratch_session()?;
         self.context.set_interrupt_note(left_note(&session));
         self.counting.reset();
+        self.codecs.take();
         let store = Store::new(self.options.clone());
         let replayed = self.replay(&store, &session, source).await;
         if !self.keep {
@@ -60,6 +64,7 @@ impl Bench<'_> {
         let indices = self.save_all(store, session, source, &mut figures).await?;
         figures.stored = self.counting.stored();
         self.restore_all(session, &indices, source, &mut figures).await?;
+        figures.codecs = self.codecs.take();
         Ok(figures)
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use persist_host::StoreOptions;
 use serde::Serialize;
 
+use super::codec::Volume;
 use super::figures::{Figures, SessionFigures, percentile, ratio};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Output, plain, size};
@@ -79,6 +80,19 @@ fn summary(total: &Figures, options: &StoreOptions) -> Vec<(&'static str, String
         "restore",
         format!("{}; objects read: at most {}", times(&total.restores), total.max_objects),
     ));
+    let (compressed, decompressed) = (total.codecs.compressed, total.codecs.decompressed);
+    if compressed.raw > 0 {
+        let speed = |volume: Volume| decimal(volume.speed(), 0);
+        lines.push((
+            "codec",
+            format!(
+                "makes what it is given {} × smaller, {} MB/s; back {} MB/s",
+                decimal(compressed.ratio(), 2),
+                speed(compressed),
+                speed(decompressed)
+            ),
+        ));
+    }
     lines
 }
 
@@ -148,6 +162,9 @@ struct JsonFigures<'a> {
     restore_ms_p50: Option<f64>,
     restore_ms_p99: Option<f64>,
     max_objects_per_restore: u64,
+    codec_ratio: Option<f64>,
+    compress_mb_s: Option<f64>,
+    decompress_mb_s: Option<f64>,
 }
 
 impl<'a> JsonSession<'a> {
@@ -181,6 +198,9 @@ impl<'a> JsonFigures<'a> {
             restore_ms_p50: time(percentile(&figures.restores, 50)),
             restore_ms_p99: time(percentile(&figures.restores, 99)),
             max_objects_per_restore: figures.max_objects,
+            codec_ratio: figures.codecs.compressed.ratio().map(rounded),
+            compress_mb_s: figures.codecs.compressed.speed().map(rounded),
+            decompress_mb_s: figures.codecs.decompressed.speed().map(rounded),
         }
     }
 }

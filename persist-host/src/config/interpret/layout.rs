@@ -3,8 +3,6 @@
 use std::ops::RangeInclusive;
 
 use super::Table;
-use crate::config::document::kind_of;
-use crate::config::error::bad_value;
 use crate::{Result, Tuning};
 
 /// What the numbers of the layout may be. They only keep out what could never be meant.
@@ -29,27 +27,13 @@ pub(super) fn tuning(table: &Table<'_>) -> Result<Tuning> {
         "segment_records",
     ])?;
     let usual = Tuning::default();
-    let objects =
-        number(table, "restore_objects", OBJECTS)?.and_then(|objects| usize::try_from(objects).ok());
+    let objects = table.number("restore_objects", OBJECTS)?.and_then(|objects| usize::try_from(objects).ok());
     Ok(Tuning {
-        merge_percent: number(table, "merge_percent", PERCENT)?.unwrap_or(usual.merge_percent),
+        merge_percent: table.number("merge_percent", PERCENT)?.unwrap_or(usual.merge_percent),
         restore_objects: objects.unwrap_or(usual.restore_objects),
-        read_percent: number(table, "read_percent", PERCENT)?.unwrap_or(usual.read_percent),
-        segment_records: number(table, "segment_records", RECORDS)?.unwrap_or(usual.segment_records),
-        prefix_bytes: number(table, "prefix_bytes", PREFIX)?.unwrap_or(usual.prefix_bytes),
-        cache_bytes: number(table, "cache_bytes", CACHE)?.unwrap_or(usual.cache_bytes),
+        read_percent: table.number("read_percent", PERCENT)?.unwrap_or(usual.read_percent),
+        segment_records: table.number("segment_records", RECORDS)?.unwrap_or(usual.segment_records),
+        prefix_bytes: table.number("prefix_bytes", PREFIX)?.unwrap_or(usual.prefix_bytes),
+        cache_bytes: table.number("cache_bytes", CACHE)?.unwrap_or(usual.cache_bytes),
     })
-}
-
-fn number(table: &Table<'_>, key: &str, allowed: RangeInclusive<u64>) -> Result<Option<u64>> {
-    let Some(value) = table.entries.get(key) else { return Ok(None) };
-    match value.as_u64().filter(|number| allowed.contains(number)) {
-        Some(number) => Ok(Some(number)),
-        None => {
-            let found = if value.is_number() { value.to_string() } else { kind_of(value).to_owned() };
-            let (least, most) = (allowed.start(), allowed.end());
-            let problem = format!("is {found}; expected a whole number from {least} to {most}");
-            Err(bad_value(table.document, &table.path_of(key), &problem))
-        }
-    }
 }

@@ -14,11 +14,11 @@
 
 use std::env;
 
-use persist_conformance::storage_checks;
 use persist_e2e::{
     library,
     roles::{self, Result},
 };
+use persist_plugin_testkit::storage_checks;
 use serde_json::Value;
 
 #[tokio::main]

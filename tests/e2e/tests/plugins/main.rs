@@ -4,5 +4,8 @@
 
 mod check;
 mod directory;
+mod hostile;
+mod lock;
 mod missing;
+mod mixed;
 mod trust;

@@ -1,0 +1,98 @@
+//! What the host offers to plugins: its log. Plugins' events and spans become the host's own `tracing` events and spans
+//! with the target `persist::plugin`, so one subscriber, filter and exporter serves both.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use abi_stable::prefix_type::PrefixTypeTrait as _;
+use abi_stable::std_types::RStr;
+use tracing::Span;
+
+use super::{HostServices, HostServices_Ref, LogRecord, SpanRecord};
+
+/// Runs a macro with the level constant that `tracing` wants at compile time.
+macro_rules! at_level {
+    ($level:expr, $run:ident) => {
+        match $level {
+            1 => $run!(tracing::Level::ERROR),
+            2 => $run!(tracing::Level::WARN),
+            3 => $run!(tracing::Level::INFO),
+            4 => $run!(tracing::Level::DEBUG),
+            _ => $run!(tracing::Level::TRACE),
+        }
+    };
+}
+
+static SPANS: LazyLock<Mutex<HashMap<u64, Span>>> = LazyLock::new(Mutex::default);
+static NEXT_SPAN: AtomicU64 = AtomicU64::new(1);
+
+fn spans() -> MutexGuard<'static, HashMap<u64, Span>> {
+    SPANS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A panic in the host's subscriber must not unwind into the plugin.
+fn contained<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(std::mem::forget).ok()
+}
+
+extern "C" fn log_enabled(_plugin: RStr<'_>, level: u8, _target: RStr<'_>) -> bool {
+    macro_rules! enabled {
+        ($level:expr) => {
+            tracing::enabled!(target: "persist::plugin", $level)
+        };
+    }
+    contained(|| at_level!(level, enabled)).unwrap_or(false)
+}
+
+extern "C" fn log(plugin: RStr<'_>, record: &LogRecord<'_>) {
+    let _ = contained(|| {
+        let parent = spans().get(&record.span).cloned().unwrap_or_else(Span::current);
+        macro_rules! event {
+            ($level:expr) => {
+                tracing::event!(
+                    target: "persist::plugin", parent: &parent, $level,
+                    plugin = plugin.as_str(), origin = record.target.as_str(), fields = record.fields.as_str(),
+                    "{}", record.message
+                )
+            };
+        }
+        at_level!(record.level, event);
+    });
+}
+
+extern "C" fn span_open(plugin: RStr<'_>, record: &SpanRecord<'_>) -> u64 {
+    contained(|| {
+        let parent = spans().get(&record.parent).cloned().unwrap_or_else(Span::current);
+        macro_rules! open {
+            ($level:expr) => {
+                tracing::span!(
+                    target: "persist::plugin", parent: &parent, $level, "plugin",
+                    name = record.name.as_str(), plugin = plugin.as_str(), origin = record.target.as_str(),
+                    fields = record.fields.as_str()
+                )
+            };
+        }
+        let span = at_level!(record.level, open);
+        let number = NEXT_SPAN.fetch_add(1, Ordering::Relaxed);
+        spans().insert(number, span);
+        number
+    })
+    .unwrap_or(0)
+}
+
+extern "C" fn span_close(span: u64) {
+    let _ = contained(|| {
+        // Outside the lock: closing a span runs the subscriber.
+        let closed = spans().remove(&span);
+        drop(closed);
+    });
+}
+
+/// The services, made once and never freed: plugins keep the pointer.
+pub(super) fn services() -> HostServices_Ref {
+    static SERVICES: LazyLock<HostServices_Ref> =
+        LazyLock::new(|| HostServices { log_enabled, log, span_open, span_close }.leak_into_prefix());
+    *SERVICES
+}
