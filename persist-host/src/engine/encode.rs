@@ -213,18 +213,19 @@ async fn find_difference(base: Arc<Warm>, state: Bytes, tuning: Tuning) -> Resul
     let brief = state.len() <= BRIEF_BYTES && base.is_indexed();
     off_thread(if brief { 0 } else { state.len() }, move || {
         let mut ops = delta::diff(&base.state, base.index(), &state);
+        let mut steps = delta::encode_ops(&ops);
         let added: u64 = ops.iter().map(|op| op.inserted()).sum();
         let mut below = base.chain.clone();
-        let kept = tuning.base_of(&below.weights(), added + delta::encode_ops(&ops).len() as u64);
+        let kept = tuning.base_of(&below.weights(), added + steps.len() as u64);
         let mut base_state = base.state.clone();
         if kept < below.objects() {
             let Some(rebased) = below.rebase(kept, &ops) else { return Ok(None) };
             ops = rebased;
+            steps = delta::encode_ops(&ops);
             below = below.cut(kept);
             base_state = below.state()?;
         }
         let literals = delta::literals(&ops, &state);
-        let steps = delta::encode_ops(&ops);
         let read_back =
             delta::decode_ops(&steps, base_state.len() as u64, state.len() as u64, literals.len() as u64);
         if !read_back.is_ok_and(|ops| delta::rebuilds(&ops, &literals, &base_state, &state)) {
