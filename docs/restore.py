@@ -6,10 +6,14 @@
 Writes the state to standard output: the newest snapshot that is not deleted, or the one at INDEX. Every
 digest on the way is checked; the exit code is 0 only if all of them were right. docs/format.md is the
 specification; the comments name its sections. Reads format version 1, as the releases 0.1.0 and 0.2.0 write
-it, with the codec "gzip" or none.
+it.
+
+Snapshots that are stored with the codec "gzip" or none need nothing else. The others need a package:
+"zstd" backports.zstd, unless Python is 3.14 or later; "lz4" lz4; "brotli" brotli, 1.2 or later.
 """
 
 import hashlib
+import importlib
 import json
 import os
 import sys
@@ -200,8 +204,8 @@ class Snapshot:
             raise Refused("it is an object of kind %d" % self.kind)
         self.content_hash, self.content_length = identity[4], identity[5]
         self.codecs = [transform[0] for transform in storage[3]]
-        if self.codecs not in ([], ["gzip"]):
-            raise Refused("it is stored with %s" % ", ".join(self.codecs))
+        if len(self.codecs) > 1 or any(codec not in DECODERS for codec in self.codecs):
+            raise Refused("it is stored with %s, which only Persist decodes" % ", ".join(self.codecs))
         self.frames = storage[4]
         delta = storage[5] if len(storage) > 5 else None
         self.ancestors = []
@@ -219,7 +223,7 @@ class Snapshot:
         for frame in self.frames:
             stored = self.body[at : at + frame[0]]
             at += frame[0]
-            raw = decompress(stored, frame[1], prefix) if self.codecs else stored
+            raw = decompress(self.codecs[0], stored, frame[1], prefix) if self.codecs else stored
             if len(raw) != frame[1] or (len(frame) > 2 and frame[2] and sha256(raw)[:16] != frame[2]):
                 raise Refused("a frame is damaged")
             parts.append(raw)
@@ -232,16 +236,71 @@ class Snapshot:
             raise Refused("the content of snapshot %d is damaged" % self.index)
 
 
-def decompress(stored, limit, prefix):
-    """Section 6: one frame, never longer than its header says."""
-    if prefix:
-        decoder = zlib.decompressobj(-zlib.MAX_WBITS, zdict=prefix[-32768:])
-    else:
-        decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    raw = decoder.decompress(stored, limit + 1)
-    if len(raw) > limit or not decoder.eof or decoder.unused_data:
+def decompress(codec, stored, limit, prefix):
+    """Sections 6 and 6.1: one frame, never longer than its header says."""
+    try:
+        raw = DECODERS[codec](stored, limit, prefix)
+    except Refused:
+        raise
+    except Exception as error:  # Each package has errors of its own.
+        raise Refused("a frame is damaged: %s" % error) from error
+    if raw is None or len(raw) > limit:
         raise Refused("a frame is not one stream of the promised length")
     return raw
+
+
+def whole(decoder, stored, limit):
+    """What a decoder in the manner of zlib makes of one stream; None if the stream goes on, or something follows it."""
+    raw = decoder.decompress(stored, limit + 1)
+    return raw if decoder.eof and not decoder.unused_data else None
+
+
+def decode_gzip(stored, limit, prefix):
+    if prefix:
+        return whole(zlib.decompressobj(-zlib.MAX_WBITS, zdict=prefix[-32768:]), stored, limit)
+    return whole(zlib.decompressobj(16 + zlib.MAX_WBITS), stored, limit)
+
+
+def decode_zstd(stored, limit, prefix):
+    zstd = module("zstd", "backports.zstd", "compression.zstd", "backports.zstd")
+    if prefix:
+        # Without its magic number, as stored, only the C library reads it.
+        before = zstd.ZstdDict(prefix, is_raw=True).as_prefix
+        return whole(zstd.ZstdDecompressor(zstd_dict=before), b"\x28\xb5\x2f\xfd" + stored, limit)
+    return whole(zstd.ZstdDecompressor(), stored, limit)
+
+
+def decode_lz4(stored, limit, prefix):
+    if prefix:
+        length = int.from_bytes(stored[:4], "little")
+        if length > limit:
+            return None
+        block = module("lz4", "lz4", "lz4.block")
+        return block.decompress(stored[4:], uncompressed_size=length, dict=prefix[-65536:])
+    return whole(module("lz4", "lz4", "lz4.frame").LZ4FrameDecompressor(), stored, limit)
+
+
+def decode_brotli(stored, limit, prefix):
+    if prefix:
+        raise Refused("the codec brotli uses no prefix")
+    decoder = module("brotli", "brotli", "brotli").Decompressor()
+    # The plugin ends its streams with the CRC-32 of the content.
+    raw = decoder.process(stored[:-4], output_buffer_limit=limit + 1)
+    whole_stream = decoder.is_finished() and zlib.crc32(raw).to_bytes(4, "little") == stored[-4:]
+    return raw if whole_stream else None
+
+
+def module(codec, package, *names):
+    """The first of the modules that is there."""
+    for name in names:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise Refused("it is stored with %s: install the Python package %s" % (codec, package))
+
+
+DECODERS = {"gzip": decode_gzip, "zstd": decode_zstd, "lz4": decode_lz4, "brotli": decode_brotli}
 
 
 def decode_steps(steps):

@@ -7,7 +7,6 @@ mod compose;
 mod diff;
 mod gear;
 mod index;
-mod matching;
 mod ops;
 mod rebase;
 mod stored;

@@ -123,6 +123,7 @@ impl Error {
             Code::NO_SPACE => (ErrorKind::Other, "no_space"),
             Code::UNSUPPORTED => (ErrorKind::Other, "unsupported"),
             Code::PANIC => (ErrorKind::Plugin, "plugin_panicked"),
+            Code::WRONG_ANSWER => (ErrorKind::Plugin, "adapter_answer_wrong"),
             Code::CORRUPT | Code::LIMIT_EXCEEDED => (ErrorKind::Integrity, "compressed_data_damaged"),
             Code::FORKED => (ErrorKind::Other, "forked"),
             _ => (ErrorKind::Other, "backend_failed"),

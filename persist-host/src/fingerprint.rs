@@ -11,6 +11,7 @@ use bytes::Bytes;
 use sha2::Sha256;
 
 use self::marks::Marks;
+use crate::matching::common_prefix;
 use crate::validate::Validator;
 use crate::{ContentHash, InvalidJson, validate_json};
 
@@ -155,15 +156,6 @@ impl ValidatePass {
         };
         Ok(Validated { marks })
     }
-}
-
-/// The number of bytes that two states have in common at their fronts.
-fn common_prefix(one: &[u8], other: &[u8]) -> usize {
-    // Whole blocks are compared as fast as memory is read, and only the last one byte by byte.
-    const BLOCK: usize = 4096;
-    let blocks = one.chunks(BLOCK).zip(other.chunks(BLOCK)).take_while(|(one, other)| one == other);
-    let start = (blocks.count() * BLOCK).min(one.len()).min(other.len());
-    start + one[start..].iter().zip(&other[start..]).take_while(|(one, other)| one == other).count()
 }
 
 #[cfg(test)]

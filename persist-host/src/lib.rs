@@ -43,6 +43,7 @@ pub mod format;
 mod guard;
 mod id;
 pub mod key;
+mod matching;
 mod plugins;
 pub mod retention;
 mod snapshot;

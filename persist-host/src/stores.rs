@@ -6,7 +6,7 @@ use persist_plugin_api::{DynCompression, DynStorage};
 use serde_json::{Map, Value};
 
 use crate::config::{AdapterConfig, AdapterSection, Config, StoreConfig};
-use crate::guard::{guard_storage, missed, within};
+use crate::guard::{Limit, guard_storage};
 use crate::{AdapterKind, CodecSource, Error, Plugins, Result, Store, StoreOptions};
 
 /// What a store is opened for.
@@ -87,18 +87,21 @@ pub fn open_compression(
 }
 
 /// Opens the storage adapter of a store, and guards it from then on.
-async fn open_storage(store: &StoreConfig, plugins: &Plugins) -> Result<Arc<dyn DynStorage>> {
+async fn open_storage(store: &StoreConfig, plugins: &Arc<Plugins>) -> Result<Arc<dyn DynStorage>> {
     let name = &store.storage.adapter;
     let plugin = plugins.resolve(AdapterKind::Storage, name)?.path().display();
     let adapter = format!("the storage adapter {name:?} of the plugin {plugin}");
+    let (own, called) = (Arc::clone(plugins), name.clone());
     let options = Value::Object(store.storage.options.clone());
-    let opening = plugins.open_storage(name, &options);
+    let opening = async move { own.open_storage(&called, &options).await };
     let opened = match store.call_timeout {
         None => opening.await,
-        Some(limit) => within(limit, opening).await.unwrap_or_else(|| {
-            let late = missed(&adapter, "open", limit);
-            Err(Error::from_adapter(format!("cannot open the storage adapter {name:?}"), late))
-        }),
+        Some(limit) => {
+            let opened = Limit::new(&adapter, limit).call(|| "open".to_owned(), Box::pin(opening)).await;
+            opened.unwrap_or_else(|late| {
+                Err(Error::from_adapter(format!("cannot open the storage adapter {name:?}"), late))
+            })
+        }
     };
     Ok(guard_storage(opened?, &adapter, store.call_timeout))
 }

@@ -64,6 +64,8 @@ codes! {
     /// A write that can perhaps be read already, and that the backend could not make durable: reading it back settles
     /// nothing.
     NOT_DURABLE = 17, "not_durable";
+    /// The adapter answered what the interface does not allow. Hosts say so of adapters; an adapter has no use for it.
+    WRONG_ANSWER = 18, "wrong_answer";
 }
 
 impl ErrorCode {

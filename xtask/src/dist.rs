@@ -26,6 +26,7 @@ use crate::{
     artifacts,
     error::{Error, Result},
     install::put,
+    is_option,
     tools::{self, program, run as run_command},
 };
 
@@ -39,19 +40,11 @@ const PAPERS: [&str; 5] = ["README.md", "CHANGELOG.md", "LICENSE", "LICENSE-APAC
 
 /// Builds, makes the archive with its SHA-256 beside it, and prints its path.
 pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
-    let (profile, directory) = match arguments {
-        [option, profile, rest @ ..] if option == "--profile" => {
-            (profile.to_string_lossy().into_owned(), rest)
-        }
-        [option, ..] if option.as_encoded_bytes().starts_with(b"-") => {
-            return Err(Error::usage("`dist` takes --profile NAME and a directory"));
-        }
-        rest => ("release".to_owned(), rest),
-    };
-    let directory = match directory {
+    let (profile, rest) = profile(arguments)?;
+    let directory = match &rest[..] {
         [] => profile_dir().with_file_name("dist"),
-        [directory] => PathBuf::from(directory),
-        _ => return Err(Error::usage("`dist` takes one directory")),
+        [directory] if !is_option(directory) => PathBuf::from(directory),
+        _ => return Err(Error::usage("`dist` takes --profile NAME and one directory")),
     };
     let name = format!("persist-{}-{}-{}", env!("CARGO_PKG_VERSION"), env::consts::ARCH, env::consts::OS);
     let temporary = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
@@ -66,6 +59,19 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
         .map_err(Error::io(format!("write {}", beside.display())))?;
     println!("{}", archive.display());
     Ok(())
+}
+
+/// The profile that `--profile NAME` asks for, `release` unless it is given, and the other arguments.
+pub(crate) fn profile(arguments: &[OsString]) -> Result<(String, Vec<OsString>)> {
+    let mut rest = arguments.to_vec();
+    let Some(at) = rest.iter().position(|argument| argument == "--profile") else {
+        return Ok(("release".to_owned(), rest));
+    };
+    if at + 1 == rest.len() {
+        return Err(Error::usage("--profile needs a name"));
+    }
+    let profile = rest.drain(at..at + 2).next_back().unwrap_or_default();
+    Ok((profile.to_string_lossy().into_owned(), rest))
 }
 
 /// Builds, and lays out in a directory what an archive or an installation holds.

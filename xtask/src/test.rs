@@ -54,6 +54,11 @@ fn run_steps(steps: &mut Steps, scope: Scope) -> Result<()> {
     steps.run("fuzz targets' lock file", || {
         command(&mut cargo("tree --manifest-path fuzz/Cargo.toml --locked --depth 0"))
     })?;
+    // What authors of plugins get from the registry, up to the compilation, which is what follows here anyway.
+    steps.run("packages", || {
+        let packages = "-p persist-plugin-api -p persist-plugin-testkit";
+        command(&mut cargo(&format!("package {packages} --quiet --no-verify --allow-dirty")))
+    })?;
     if scope == Scope::Full {
         steps
             .run("fuzz targets", || command(&mut cargo("check --manifest-path fuzz/Cargo.toml --locked")))?;
@@ -65,6 +70,13 @@ fn run_steps(steps: &mut Steps, scope: Scope) -> Result<()> {
             Outcome::Done
         } else {
             Outcome::Skipped("they are installed".to_owned())
+        })
+    })?;
+    steps.run("Python packages", || {
+        Ok(if python::install_codecs()? {
+            Outcome::Done
+        } else {
+            Outcome::Skipped("python3 has no pip".to_owned())
         })
     })?;
     steps.run("example plugins", || plugins::test_examples().map(|()| Outcome::Done))?;

@@ -3,8 +3,9 @@
 use std::{
     env,
     ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
 };
 
 use crate::error::{Error, Result};
@@ -47,6 +48,34 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         Ok(status) => Err(Error::Failed { line: line(command), status }),
         Err(source) => Err(Error::Start { line: line(command), source }),
     }
+}
+
+/// pip, told to install whole packages into a directory of their own.
+pub(crate) fn pip_install(directory: &Path) -> Command {
+    let mut command = program("python3");
+    command
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
+        .args(["--only-binary", ":all:", "--target"])
+        .arg(directory)
+        // Nothing else is installed there, so root harms nothing.
+        .env("PIP_ROOT_USER_ACTION", "ignore");
+    command
+}
+
+/// Makes a directory that appears only when it is complete. Another run may make it at the same time.
+pub(crate) fn make_whole(directory: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let partial = directory.with_extension(format!("partial-{}", process::id()));
+    let attempt = || format!("make {}", directory.display());
+    let outcome = fs::create_dir_all(&partial)
+        .map_err(Error::io(attempt()))
+        .and_then(|()| fill(&partial))
+        .and_then(|()| fs::rename(&partial, directory).map_err(Error::io(attempt())));
+    if outcome.is_ok() {
+        return Ok(());
+    }
+    // The error is what matters; a later run makes a directory of its own.
+    let _ = fs::remove_dir_all(&partial);
+    if directory.is_dir() { Ok(()) } else { outcome }
 }
 
 /// Whether `cargo SUBCOMMAND` is installed.

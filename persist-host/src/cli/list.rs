@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_util::StreamExt as _;
-use persist_host::{ErrorKind, SnapshotInfo};
+use persist_host::{ErrorKind, RefPattern, SnapshotInfo, Store};
 
 use super::args::ListArgs;
 use super::context::Context;
@@ -17,16 +17,33 @@ pub(crate) async fn run(args: ListArgs, context: &Context) -> Outcome {
     let pattern = args.pattern.unwrap_or_default();
     let store = context.store().await?;
     let progress = Progress::start(output, "listing");
-    let mut snapshots = pin!(store.list(&pattern));
     let mut count = 0_u64;
+    let exit = each_snapshot(&store, &pattern, &progress, output, |info| {
+        count += 1;
+        progress.around(|| row(&info, count == 1, output))
+    })
+    .await?;
+    drop(progress);
+    if count == 0 && exit == Exit::Done && !output.is_json() {
+        output.note("there are no snapshots");
+    }
+    Ok(exit)
+}
+
+/// Hands every snapshot of a pattern to `each`. One that cannot be read is reported and decides the exit code, and does not
+/// hide the others; a backend that fails does.
+pub(crate) async fn each_snapshot(
+    store: &Store,
+    pattern: &RefPattern,
+    progress: &Progress,
+    output: &Output,
+    mut each: impl FnMut(SnapshotInfo) -> Result<(), Failure>,
+) -> Outcome {
     let mut exit = Exit::Done;
+    let mut snapshots = pin!(store.list(pattern));
     while let Some(item) = snapshots.next().await {
         match item {
-            Ok(info) => {
-                progress.around(|| row(&info, count == 0, output))?;
-                count += 1;
-            }
-            // A snapshot that cannot be read does not hide the others; a backend that fails does.
+            Ok(info) => each(info)?,
             Err(error) if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Incompatible) => {
                 progress.around(|| output.error(&error));
                 if exit != Exit::Integrity {
@@ -35,10 +52,6 @@ pub(crate) async fn run(args: ListArgs, context: &Context) -> Outcome {
             }
             Err(error) => return Err(error.into()),
         }
-    }
-    drop(progress);
-    if count == 0 && exit == Exit::Done && !output.is_json() {
-        output.note("there are no snapshots");
     }
     Ok(exit)
 }

@@ -3,9 +3,7 @@
 mod graph;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 
-use futures_util::StreamExt as _;
 use persist_host::{Error, ErrorKind, RefPattern, SnapshotIndex, SnapshotInfo};
 use serde::Serialize;
 
@@ -13,7 +11,7 @@ use super::args::LogArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
-use super::list::note;
+use super::list::{each_snapshot, note};
 use super::output::{Output, plain, size};
 use super::progress::Progress;
 use graph::{Graph, Node};
@@ -37,24 +35,12 @@ pub(crate) async fn run(args: LogArgs, context: &Context) -> Outcome {
     let store = context.store().await?;
     let progress = Progress::counting(output, "reading snapshots");
     let mut snapshots = BTreeMap::new();
-    let mut exit = Exit::Done;
-    let mut listed = pin!(store.list(&pattern));
-    while let Some(item) = listed.next().await {
+    let exit = each_snapshot(&store, &pattern, &progress, output, |info| {
         progress.advance();
-        match item {
-            Ok(info) => {
-                snapshots.insert(info.snapshot_index, info);
-            }
-            // As in a listing: what cannot be read does not hide the others.
-            Err(error) if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Incompatible) => {
-                progress.around(|| output.error(&error));
-                if exit != Exit::Integrity {
-                    exit = Exit::of(error.kind());
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+        snapshots.insert(info.snapshot_index, info);
+        Ok(())
+    })
+    .await?;
     drop(progress);
     if snapshots.is_empty() && exit == Exit::Done {
         let message = format!("the session {session} has no snapshots");

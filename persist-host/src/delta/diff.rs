@@ -3,8 +3,8 @@
 use super::Op;
 use super::gear::{self, WINDOW};
 use super::index::BaseIndex;
-use super::matching::{common_prefix, common_suffix};
 use super::ops::Ops;
+use crate::matching::{common_prefix, common_suffix};
 
 /// A common start or end of less is inserted: a copy would cost as much.
 const MIN_EDGE: usize = 8;

@@ -1,5 +1,7 @@
 //! The comparison of states that are just bytes.
 
+use crate::matching::{common_prefix, common_suffix};
+
 /// Where two states differ as bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,20 +17,16 @@ pub struct RawDifference {
 /// Compares two states byte by byte.
 #[must_use]
 pub fn raw_difference(old: &[u8], new: &[u8]) -> RawDifference {
-    let prefix = common(old.iter(), new.iter());
+    let prefix = common_prefix(old, new);
     // The prefix is no longer than either state.
     let (old_rest, new_rest) = (&old[prefix..], &new[prefix..]);
-    let suffix = common(old_rest.iter().rev(), new_rest.iter().rev());
+    let suffix = common_suffix(old_rest, new_rest);
     let differs = !(old_rest.is_empty() && new_rest.is_empty());
     RawDifference {
         common_prefix: prefix as u64,
         common_suffix: suffix as u64,
         first_difference: differs.then_some(prefix as u64),
     }
-}
-
-fn common<'a>(old: impl Iterator<Item = &'a u8>, new: impl Iterator<Item = &'a u8>) -> usize {
-    old.zip(new).take_while(|(old, new)| old == new).count()
 }
 
 #[cfg(test)]

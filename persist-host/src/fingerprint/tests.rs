@@ -135,20 +135,6 @@ fn the_memory_of_checkpoints_is_bounded() {
     );
 }
 
-#[test]
-fn the_common_prefix_ends_at_the_first_difference() {
-    let one = vec![b'a'; 10_000];
-    for place in [0, 1, 4095, 4096, 4097, 8191, 8192, 9999] {
-        let mut other = one.clone();
-        other[place] = b'b';
-        assert_eq!(common_prefix(&one, &other), place);
-        assert_eq!(common_prefix(&one, &one[..place]), place);
-        assert_eq!(common_prefix(&one[..place], &other), place);
-    }
-    assert_eq!(common_prefix(&one, &one), one.len());
-    assert_eq!(common_prefix(&[], &[]), 0);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -8,22 +8,23 @@ use persist_plugin_api::{
     BoxFuture, Capabilities, DynStorage, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Result,
 };
 
+use super::drops::Parting;
 use super::pages::{self, MAX_OBJECT_BYTES, excerpt};
 
 /// The adapter. The bytes of whole objects pass unseen: they carry hashes, which the engine checks.
 pub(super) struct Checked {
-    inner: Arc<dyn DynStorage>,
+    inner: Parting<dyn DynStorage>,
     adapter: String,
 }
 
 impl Checked {
     pub(super) fn new(inner: Arc<dyn DynStorage>, adapter: &str) -> Self {
-        Self { inner, adapter: adapter.to_owned() }
+        Self { inner: Parting::new(inner, adapter), adapter: adapter.to_owned() }
     }
 
     fn broken(&self, answer: &str) -> Error {
         Error::new(
-            ErrorCode::OTHER,
+            ErrorCode::WRONG_ANSWER,
             format!("{} answered what the interface does not allow: {answer}", self.adapter),
         )
     }

@@ -5,85 +5,80 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use persist_plugin_api::{
-    BoxFuture, Capabilities, DynStorage, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Result,
-};
+use persist_plugin_api::{BoxFuture, Capabilities, DynStorage, ListPage, ListRequest, ObjectMeta, Result};
+
+use super::limit::Limit;
 
 /// The adapter.
 pub(super) struct Deadline {
     inner: Arc<dyn DynStorage>,
-    adapter: String,
-    limit: Duration,
+    limit: Limit,
 }
 
 impl Deadline {
     pub(super) fn new(inner: Arc<dyn DynStorage>, adapter: &str, limit: Duration) -> Self {
-        Self { inner, adapter: adapter.to_owned(), limit }
+        Self { inner, limit: Limit::new(adapter, limit) }
     }
 
-    async fn call<T>(
-        &self,
-        call: impl Future<Output = Result<T>>,
-        operation: impl FnOnce() -> String,
-    ) -> Result<T> {
-        match within(self.limit, call).await {
-            Some(answer) => answer,
-            None => Err(missed(&self.adapter, &operation(), self.limit)),
-        }
+    /// Makes a call that owns all that it needs, so that it can be given up without waiting for it.
+    fn call<'a, T: Send + 'static, F: Future<Output = Result<T>> + Send + 'static>(
+        &'a self,
+        operation: impl FnOnce() -> String + Send + 'a,
+        call: impl FnOnce(Arc<dyn DynStorage>) -> F,
+    ) -> BoxFuture<'a, Result<T>> {
+        let call = Box::pin(call(Arc::clone(&self.inner)));
+        Box::pin(async move { self.limit.call(operation, call).await? })
     }
-}
-
-/// Waits for a call for no longer than `limit`, then drops it and returns `None`.
-pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(limit, call).await.ok()
-}
-
-/// The error of a call that was dropped. It leaves open whether a write was applied: one that has reached the backend,
-/// or a thread of the plugin's, goes on without its future.
-pub(crate) fn missed(adapter: &str, operation: &str, limit: Duration) -> Error {
-    let seconds = limit.as_secs_f64();
-    let message =
-        format!("{adapter} did not answer {operation} within {seconds} s, the call_timeout of its store");
-    Error::new(ErrorCode::TIMEOUT, message).retryable(true)
 }
 
 impl DynStorage for Deadline {
     fn capabilities<'a>(&'a self) -> BoxFuture<'a, Result<Capabilities>> {
-        Box::pin(self.call(self.inner.capabilities(), || "capabilities".to_owned()))
+        self.call(|| "capabilities".to_owned(), |inner| async move { inner.capabilities().await })
     }
 
     fn save<'a>(&'a self, key: &'a str, data: Bytes) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.call(self.inner.save(key, data), move || format!("save of {key:?}")))
+        let owned = key.to_owned();
+        self.call(move || format!("save of {key:?}"), |inner| async move { inner.save(&owned, data).await })
     }
 
     fn save_if_absent<'a>(&'a self, key: &'a str, data: Bytes) -> BoxFuture<'a, Result<()>> {
-        Box::pin(
-            self.call(self.inner.save_if_absent(key, data), move || format!("save_if_absent of {key:?}")),
+        let owned = key.to_owned();
+        self.call(
+            move || format!("save_if_absent of {key:?}"),
+            |inner| async move { inner.save_if_absent(&owned, data).await },
         )
     }
 
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Bytes>> {
-        Box::pin(self.call(self.inner.load(key), move || format!("load of {key:?}")))
+        let owned = key.to_owned();
+        self.call(move || format!("load of {key:?}"), |inner| async move { inner.load(&owned).await })
     }
 
     fn load_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Bytes>> {
-        Box::pin(self.call(self.inner.load_range(key, range), move || format!("load_range of {key:?}")))
+        let owned = key.to_owned();
+        self.call(
+            move || format!("load_range of {key:?}"),
+            |inner| async move { inner.load_range(&owned, range).await },
+        )
     }
 
     fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(self.call(self.inner.exists(key), move || format!("exists of {key:?}")))
+        let owned = key.to_owned();
+        self.call(move || format!("exists of {key:?}"), |inner| async move { inner.exists(&owned).await })
     }
 
     fn stat<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<ObjectMeta>> {
-        Box::pin(self.call(self.inner.stat(key), move || format!("stat of {key:?}")))
+        let owned = key.to_owned();
+        self.call(move || format!("stat of {key:?}"), |inner| async move { inner.stat(&owned).await })
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.call(self.inner.delete(key), move || format!("delete of {key:?}")))
+        let owned = key.to_owned();
+        self.call(move || format!("delete of {key:?}"), |inner| async move { inner.delete(&owned).await })
     }
 
     fn list<'a>(&'a self, request: ListRequest) -> BoxFuture<'a, Result<ListPage>> {
         let prefix = request.prefix.clone();
-        Box::pin(self.call(self.inner.list(request), move || format!("list of {prefix:?}")))
+        self.call(move || format!("list of {prefix:?}"), |inner| async move { inner.list(request).await })
     }
 }

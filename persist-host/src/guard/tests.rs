@@ -90,7 +90,7 @@ async fn all(storage: &dyn DynStorage, mut request: ListRequest) -> Result<Vec<S
 async fn assert_lie(request: ListRequest, says: &str, pages: fn(&ListRequest) -> ListPage) {
     let error = all(&*guarded(pages), request).await.unwrap_err();
     let expected = format!("{NAME} answered what the interface does not allow: list of \"p/\" {says}");
-    assert_eq!((error.code(), error.message()), (ErrorCode::OTHER, expected.as_str()));
+    assert_eq!((error.code(), error.message()), (ErrorCode::WRONG_ANSWER, expected.as_str()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use persist_plugin_api::Descriptor;
 
 use super::error::{RejectReason, Rejection};
-use super::evidence::{Evidence, Guard, Purpose};
+use super::evidence::{Evidence, Guard, Proven, Purpose};
 use super::platform::LIBRARY_SUFFIX;
 use super::policy::TrustPolicy;
 use super::search::{Origin, SearchDirectory, SearchPath};
@@ -50,6 +50,17 @@ impl Verified {
         let descriptor = elf::inspect(&file)?;
         let (trust, evidence) = (trust.clone(), Evidence::default());
         Ok(Self { path, file, trust, descriptor, evidence, proven: OnceLock::new() })
+    }
+
+    /// Holds the file against the lock file that lies beside it and against a policy, and reads it where either says
+    /// something of its bytes. Returns what was found true of them.
+    pub(super) fn prove(self, policy: &TrustPolicy) -> Result<(Self, Option<Proven>), RejectReason> {
+        let directory = self.path.parent().unwrap_or(&self.path);
+        let guard = Guard::of_directory(directory, &self.trust, policy, Purpose::Use)?;
+        let guarded = self.guarded(&guard).map_err(|rejection| rejection.reason)?;
+        let evidence = &guarded.evidence;
+        let proven = evidence.binds().then(|| evidence.prove(&guarded.file)).transpose()?;
+        Ok((guarded, proven))
     }
 
     /// Holds the file against what is known of its directory, without reading it.

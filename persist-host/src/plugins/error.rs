@@ -166,10 +166,7 @@ impl RejectReason {
             | Self::Unreadable { .. }
             | Self::Symlink
             | Self::NotAFile => Step::File,
-            Self::ForeignOwner { .. }
-            | Self::WritableByOthers { .. }
-            | Self::Lock(_)
-            | Self::Signature(_) => Step::Trust,
+            Self::ForeignOwner { .. } | Self::WritableByOthers { .. } => Step::Trust,
             Self::NotALibrary
             | Self::WrongMachine { .. }
             | Self::Truncated { .. }
@@ -180,6 +177,7 @@ impl RejectReason {
             Self::Protocol { .. } | Self::PanicAborts | Self::DuplicateName { .. } => Step::Compatibility,
             Self::RunPath { .. } | Self::ForeignLibrary { .. } => Step::Dependencies,
             Self::NoEntryPoint => Step::Entry,
+            Self::Lock(_) | Self::Signature(_) => Step::Evidence,
         }
     }
 }

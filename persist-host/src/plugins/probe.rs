@@ -57,7 +57,10 @@ pub(super) fn run(
     let Some(status) =
         wait(child, time_limit).map_err(|error| format!("waiting for its process failed: {error}"))?
     else {
-        return Err(format!("loading it took longer than {} seconds", time_limit.as_secs_f32()));
+        let seconds = time_limit.as_secs_f32();
+        return Err(format!(
+            "loading it took longer than {seconds} seconds; give it longer with --timeout, or do not use it"
+        ));
     };
     if let Some(signal) = status.signal() {
         return Err(format!("loading it ended its process with signal {signal}; do not use it"));

@@ -16,6 +16,7 @@ use super::error::Rejection;
 use super::evidence::Purpose;
 use super::load::load;
 use super::search::{Origin, SearchPath};
+use crate::guard::guard_compression;
 use crate::{CodecSource, Error, ErrorKind, Result};
 
 /// The compression adapters that come with Persist, each in a plugin that is called after it.
@@ -173,14 +174,18 @@ impl Plugins {
         opened.map(Arc::from).map_err(|error| open_error(file, AdapterKind::Storage, name, error))
     }
 
-    /// Opens a compression adapter with the options of its config section.
+    /// Opens a compression adapter with the options of its config section. Its drop is waited for two seconds, and then left
+    /// to a thread of its own.
     ///
     /// # Errors
     /// As [`open_storage`](Plugins::open_storage).
     pub fn open_compression(&self, name: &str, options: &Value) -> Result<Arc<dyn DynCompression>> {
         let file = self.resolve(AdapterKind::Compression, name)?;
-        let opened = load(&file.verified)?.open_compression(name, options);
-        opened.map(Arc::from).map_err(|error| open_error(file, AdapterKind::Compression, name, error))
+        let codec = load(&file.verified)?
+            .open_compression(name, options)
+            .map_err(|error| open_error(file, AdapterKind::Compression, name, error))?;
+        let adapter = format!("the compression adapter {name:?} of the plugin {}", file.path().display());
+        Ok(guard_compression(Arc::from(codec), &adapter))
     }
 
     /// What a person needs to find out why a name is missing.

@@ -20,7 +20,12 @@ fn unruly() -> (tempfile::TempDir, Plugins) {
     let example = example("libunruly_plugin.so");
     std::fs::hard_link(&example, &path).or_else(|_| std::fs::copy(&example, &path).map(drop)).unwrap();
     let plugins = Plugins::discover(&search(directory.path()));
-    assert_eq!(plugins.names(AdapterKind::Storage), ["silent", "unruly"], "{:?}", plugins.rejected());
+    assert_eq!(
+        plugins.names(AdapterKind::Storage),
+        ["crooked", "silent", "unruly"],
+        "{:?}",
+        plugins.rejected()
+    );
     (directory, plugins)
 }
 

@@ -1,18 +1,21 @@
 //! `check_file`: every step reported, and the loading in a process that may die.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use persist_host::{CheckReport, Outcome, Step, check_file, probe_in_this_process};
+use persist_host::{
+    CheckReport, Outcome, Step, TrustPolicy, check_file, lock_plugins, probe_in_this_process,
+};
 
 use crate::support::*;
 
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 fn probe(path: &Path) -> CheckReport {
-    check_file(path, Some(Command::new(example("probe_plugin"))), TIME_LIMIT)
+    check_file(path, &TrustPolicy::new(), Some(Command::new(example("probe_plugin"))), TIME_LIMIT)
 }
 
 fn outcome(report: &CheckReport, step: Step) -> (Outcome, &str) {
@@ -26,7 +29,7 @@ fn a_good_plugin_passes_every_step() {
     assert!(report.passed(), "{report:?}");
     assert_eq!(report.name.as_deref(), Some("persist-host"));
     assert!(report.steps.iter().all(|row| row.outcome == Outcome::Passed), "{report:?}");
-    let unasked = check_file(&test_plugin(), None, TIME_LIMIT);
+    let unasked = check_file(&test_plugin(), &TrustPolicy::new(), None, TIME_LIMIT);
     assert!(unasked.passed());
     assert_eq!(outcome(&unasked, Step::Load), (Outcome::Skipped, "not asked for"));
 }
@@ -37,15 +40,46 @@ fn a_static_failure_is_placed_at_its_step_and_nothing_is_run() {
     let path = scene.path().join("c.so");
     let future = DESCRIPTOR.replace("\"protocol\":1", "\"protocol\":4711");
     compile(&path, &described(&future, ENTRY), &[]);
-    let report = check_file(&path, Some(Command::new("/nonexistent/program")), TIME_LIMIT);
+    let report =
+        check_file(&path, &TrustPolicy::new(), Some(Command::new("/nonexistent/program")), TIME_LIMIT);
     assert!(!report.passed());
     assert_eq!(outcome(&report, Step::Descriptor).0, Outcome::Passed);
     let (failed, detail) = outcome(&report, Step::Compatibility);
     assert_eq!(failed, Outcome::Failed);
     assert!(detail.contains("4711"), "{detail}");
     assert_eq!(outcome(&report, Step::Load), (Outcome::Skipped, "not looked at"));
-    let missing = check_file(&scene.path().join("missing.so"), None, TIME_LIMIT);
+    let missing = check_file(&scene.path().join("missing.so"), &TrustPolicy::new(), None, TIME_LIMIT);
     assert_eq!(outcome(&missing, Step::File).0, Outcome::Failed);
+}
+
+#[test]
+fn a_lock_file_beside_the_file_and_the_policy_count() {
+    let scene = directory();
+    let path = scene.path().join("good.so");
+    fs::copy(test_plugin(), &path).unwrap();
+    let check = |policy: &TrustPolicy| check_file(&path, policy, None, TIME_LIMIT);
+    let found = |report: &CheckReport| {
+        let (outcome, detail) = outcome(report, Step::Evidence);
+        (outcome, detail.to_owned())
+    };
+    let (nothing, locked) = (TrustPolicy::new(), TrustPolicy::new().require_lock(true));
+    assert_eq!(found(&check(&nothing)).1, "neither locked nor signed, and nobody asks for it");
+    let (required, detail) = found(&check(&locked));
+    assert!(required == Outcome::Failed && detail.contains("persist plugins lock"), "{detail}");
+
+    lock_plugins(&search(scene.path()), None).unwrap();
+    for policy in [&nothing, &locked] {
+        assert_eq!(found(&check(policy)), (Outcome::Passed, "as plugins.lock lists it".to_owned()));
+    }
+    // The last byte of a library is part of no table.
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let report = check(&nothing);
+    let (differs, detail) = found(&report);
+    assert!(differs == Outcome::Failed && detail.contains("SHA-256"), "{detail}");
+    assert!(!report.passed() && outcome(&report, Step::Entry).0 == Outcome::Passed);
+    assert_eq!(outcome(&report, Step::Load).0, Outcome::Skipped);
 }
 
 #[test]

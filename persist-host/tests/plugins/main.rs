@@ -2,6 +2,7 @@
 
 mod boundary;
 mod checking;
+mod command;
 mod hostile;
 mod loading;
 mod locking;

@@ -1,7 +1,6 @@
-//! Many calls, large ones and slow ones across the boundary, and the command over a plugin that does not answer.
+//! Many calls, large ones and slow ones across the boundary.
 #![expect(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
 
-use std::process::{Command, Output};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
@@ -76,55 +75,4 @@ fn a_hundred_megabytes_cross_both_ways_without_a_copy() {
     assert!(!data.is_unique(), "the answers still hold the memory");
     drop((back, part));
     assert!(data.is_unique(), "the plugin let go of it");
-}
-
-/// Runs the command over a store whose adapter never answers one kind of call.
-fn persist(never: &str, arguments: &[&str]) -> Output {
-    let directory = directory();
-    std::fs::copy(example("libunruly_plugin.so"), directory.path().join("libunruly.so")).unwrap();
-    let config = directory.path().join("config.toml");
-    let text = format!(
-        "[stores.main]\ncall_timeout = 1\nstorage = {{ adapter = \"silent\", never = {never:?} }}\n\
-         compression = {{ adapter = \"none\" }}\n"
-    );
-    std::fs::write(&config, text).unwrap();
-    std::fs::create_dir(directory.path().join("states")).unwrap();
-    std::fs::write(directory.path().join("states/0.json"), "{}").unwrap();
-    Command::new(env!("CARGO_BIN_EXE_persist"))
-        .args(arguments)
-        .arg("--plugin-dir")
-        .arg(directory.path())
-        .arg("--config")
-        .arg(&config)
-        .current_dir(directory.path())
-        .output()
-        .unwrap()
-}
-
-#[track_caller]
-fn assert_ends(output: &Output, code: i32, operation: &str) {
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{text}");
-    assert!(text.contains("the storage adapter \"silent\" of the plugin "), "{text}");
-    assert!(text.contains("libunruly.so did not answer"), "{text}");
-    assert!(text.contains(operation) && text.contains("within 1 s, the call_timeout of its store"), "{text}");
-}
-
-#[test]
-fn a_command_over_a_plugin_that_does_not_answer_ends_with_its_exit_code() {
-    let save: &[&str] = &["save", "a/s", "states/0.json"];
-    let restore: &[&str] = &["restore", "a/s"];
-    let bench: &[&str] = &["bench", "states"];
-    assert_ends(&persist("open", save), 7, "did not answer open");
-    assert_ends(&persist("capabilities", save), 7, "did not answer capabilities");
-    assert_ends(&persist("load", save), 7, "did not answer load");
-    assert_ends(&persist("load", restore), 7, "did not answer load");
-    assert_ends(&persist("list", save), 7, "did not answer list of");
-    assert_ends(&persist("load", bench), 7, "did not answer load");
-}
-
-#[test]
-fn a_write_that_is_not_answered_ends_the_command() {
-    let output = persist("save_if_absent", &["save", "a/s", "states/0.json"]);
-    assert_ends(&output, 7, "did not answer save_if_absent of");
 }

@@ -50,8 +50,8 @@ pub fn built() -> &'static Built {
 }
 
 impl Built {
-    /// The plugin that was built with a version, or one of the plugins `optimised` and `allocator`, which today's
-    /// version was built with in another way.
+    /// The plugin that was built with a version, or one of the plugins `aborting` (panics end the process), `allocator` and
+    /// `optimised`, which today's version was built with in another way.
     #[must_use]
     pub fn plugin(&self, name: &str) -> PathBuf {
         let profile = if name == "optimised" { "release" } else { "debug" };
@@ -99,7 +99,7 @@ fn build(root: &Path) -> Built {
         }
     }
     let today = root.join("apis/today");
-    for variant in ["allocator", "optimised"] {
+    for variant in ["aborting", "allocator", "optimised"] {
         let path = workspace.join(format!("plugin-{variant}/Cargo.toml"));
         write(&path, &manifest::plugin(variant, &today));
         members.push(format!("plugin-{variant}"));
@@ -114,9 +114,13 @@ fn build(root: &Path) -> Built {
         plugins.into_iter().partition(|name| name.starts_with("host-"));
     let (optimised, plugins): (Vec<&str>, Vec<&str>) =
         plugins.into_iter().partition(|name| *name == "plugin-optimised");
-    cargo(&workspace, &target, &plugins, &[]);
-    cargo(&workspace, &target, &hosts, &[]);
-    cargo(&workspace, &target, &optimised, &["--release"]);
+    let (aborting, plugins): (Vec<&str>, Vec<&str>) =
+        plugins.into_iter().partition(|name| *name == "plugin-aborting");
+    cargo(&workspace, &target, "build", &plugins, &[]);
+    cargo(&workspace, &target, "build", &hosts, &[]);
+    cargo(&workspace, &target, "build", &optimised, &["--release"]);
+    // The last crate decides what a panic does; what it is made of is the other plugins' too.
+    cargo(&workspace, &target, "rustc", &aborting, &["--", "-C", "panic=abort"]);
     Built { target }
 }
 
@@ -140,10 +144,10 @@ fn api(apis: &Path, version: &Version) -> PathBuf {
     directory
 }
 
-fn cargo(workspace: &Path, target: &Path, packages: &[&str], arguments: &[&str]) {
+fn cargo(workspace: &Path, target: &Path, verb: &str, packages: &[&str], arguments: &[&str]) {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.arg("build").args(["--quiet", "--offline", "--target-dir"]).arg(target).args(arguments);
-    command.args(packages.iter().flat_map(|package| ["--package", package]));
+    command.args([verb, "--quiet", "--offline", "--target-dir"]).arg(target);
+    command.args(packages.iter().flat_map(|package| ["--package", package])).args(arguments);
     // Where the result lies and how it is built is decided here.
     for name in ["CARGO_BUILD_TARGET", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"] {
         command.env_remove(name);

@@ -14,6 +14,10 @@ pub const SEAWEEDFS_VARIABLE: &str = "PERSIST_SEAWEEDFS";
 /// The one version of SeaweedFS that the tests are known to pass with.
 pub const SEAWEEDFS_VERSION: &str = "4.48";
 
+/// The packages, as pip takes them, that `docs/restore.py` needs for the codecs that Python itself lacks.
+pub const PYTHON_CODECS: [&str; 3] =
+    ["backports.zstd==1.8.0; python_version < '3.14'", "lz4==4.4.5", "brotli==1.2.1"];
+
 /// The directory of this build profile, such as `target/debug`: executables and plugins are in it.
 ///
 /// # Panics
@@ -66,6 +70,12 @@ pub fn plugin_dir() -> PathBuf {
 #[must_use]
 pub fn servers_dir() -> PathBuf {
     profile_dir().with_file_name("servers")
+}
+
+/// Where `cargo xtask test` installs [`PYTHON_CODECS`]: `python-codecs` in the target directory. It may be absent.
+#[must_use]
+pub fn python_codecs_dir() -> PathBuf {
+    profile_dir().with_file_name("python-codecs")
 }
 
 /// Where `weed` should be: `PERSIST_SEAWEEDFS`, or in [`servers_dir`]. It may be absent.

@@ -21,8 +21,8 @@ mod seaweedfs;
 mod state;
 
 pub use artifacts::{
-    PERSIST_BIN_VARIABLE, PLUGIN_DIR_VARIABLE, SEAWEEDFS_VARIABLE, SEAWEEDFS_VERSION, persist_bin,
-    plugin_dir, profile_dir, seaweedfs_bin, servers_dir,
+    PERSIST_BIN_VARIABLE, PLUGIN_DIR_VARIABLE, PYTHON_CODECS, SEAWEEDFS_VARIABLE, SEAWEEDFS_VERSION,
+    persist_bin, plugin_dir, profile_dir, python_codecs_dir, seaweedfs_bin, servers_dir,
 };
 pub use error::{ServerError, with_causes};
 pub use recording::Recording;

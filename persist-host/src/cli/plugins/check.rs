@@ -7,7 +7,7 @@ mod report;
 use std::io;
 use std::time::Duration;
 
-use persist_host::{Error, ErrorKind, Outcome as StepOutcome, check_file, probe_command};
+use persist_host::{Error, ErrorKind, Outcome as StepOutcome, TrustPolicy, check_file, probe_command};
 
 use super::super::args::CheckPluginArgs;
 use super::super::context::Context;
@@ -20,7 +20,12 @@ use report::Report;
 pub(super) async fn run(args: CheckPluginArgs, context: &Context) -> Outcome {
     let time_limit = Duration::from_secs(args.timeout);
     let probe = probe_command().map_err(cannot_try)?;
-    let mut report = Report::new(check_file(&args.file, Some(probe), time_limit));
+    // As with the adapters' options: a config counts where the command line names one.
+    let policy = match context.names_store() {
+        true => context.config()?.plugins.trust_policy(),
+        false => TrustPolicy::new(),
+    };
+    let mut report = Report::new(check_file(&args.file, &policy, Some(probe), time_limit));
     if let Some(descriptor) = report.passed().then(|| report.file.descriptor.take()).flatten() {
         let jobs = jobs::jobs(&descriptor, &args, context)?;
         jobs::check_exceptions(&args.except, &jobs)?;

@@ -21,13 +21,15 @@ pub enum Step {
     Dependencies,
     /// It exports the symbol that the host calls.
     Entry,
+    /// It is what the lock file of its directory lists, and a trusted key signed it, where either is asked for.
+    Evidence,
     /// It can be loaded, and is what its descriptor says. The only step that runs code of the plugin.
     Load,
 }
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::File,
         Self::Trust,
         Self::Format,
@@ -35,6 +37,7 @@ impl Step {
         Self::Compatibility,
         Self::Dependencies,
         Self::Entry,
+        Self::Evidence,
         Self::Load,
     ];
 
@@ -49,6 +52,7 @@ impl Step {
             Self::Compatibility => "built for this release's plugin protocol",
             Self::Dependencies => "needs no libraries but the system's",
             Self::Entry => "exports the plugin entry point",
+            Self::Evidence => "neither locked nor signed, and nobody asks for it",
             Self::Load => "loads in a process of its own, and is what it says",
         }
     }

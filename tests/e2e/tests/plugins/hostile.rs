@@ -5,12 +5,13 @@
 mod files;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use minisign::KeyPair;
 use persist_e2e::{Output, Persist, servers::plugin_dir, system::has_program, system::skip};
 use serde_json::Value;
 
-use files::{Need, Row};
+use files::{Need, OTHER_VERSIONS, Row};
 
 const GOOD: [&str; 2] = ["libpersist_storage_local.so", "libpersist_compression_gzip.so"];
 
@@ -30,15 +31,21 @@ impl Scene {
             fs::copy(plugin_dir().join(library), directory.join(library)).expect("a copy of a plugin");
         }
         let author = KeyPair::generate_unencrypted_keypair().expect("a key pair");
+        let mut directories = vec![directory.clone()];
+        directories.extend(OTHER_VERSIONS.map(|below| directory.join(below)));
         let settings = format!(
-            "[plugins]\npath = [{directory:?}]\nrequire_lock = true\ntrusted_keys = [{:?}]\n",
+            "[plugins]\npath = {directories:?}\nrequire_lock = true\ntrusted_keys = [{:?}]\n",
             author.pk.to_base64()
         );
-        let rows = files::fill(&directory, |directory| {
-            // Keys are for loading; the lock comes first, and its signature speaks for what it lists.
-            let _ = persist.ok(["plugins", "lock", directory.to_str().expect("UTF-8")]);
+        let rows = files::fill(&directory, || {
+            for directory in &directories {
+                // Keys are for loading; the lock comes first, and its signature speaks for what it lists.
+                let _ = persist.ok(["plugins", "lock", directory.to_str().expect("UTF-8")]);
+            }
         });
-        files::sign(&directory.join("plugins.lock"), &author);
+        for directory in &directories {
+            files::sign(&directory.join("plugins.lock"), &author);
+        }
         files::missign(&directory, &author);
         Self { persist: persist.far_from_plugins(), rows, settings }
     }
@@ -59,20 +66,23 @@ impl Scene {
     /// Runs the command that needs a file.
     fn need(&self, row: &Row) -> Output {
         match &row.need {
-            Need::Check => {
+            Need::Check(seconds) => {
                 self.configure_good();
-                self.persist.run(["plugins", "check", &self.path(row), "--json"])
+                self.persist.run(["plugins", "check", &self.path(row), "--json", "--timeout", seconds])
             }
             Need::Run(arguments, store) => {
                 self.configure(store);
-                self.persist.run_with_input(*arguments, "[1]")
+                // The directory of the file wins over all others.
+                let path = PathBuf::from(self.path(row));
+                let directory = path.parent().and_then(Path::to_str).expect("a directory");
+                self.persist.run_with_input(arguments.iter().chain(&["--plugin-dir", directory]), "[1]")
             }
         }
     }
 }
 
 #[test]
-fn bad_files_are_refused_each_for_its_reason_and_disturb_nobody() {
+fn heavy_bad_files_are_refused_each_for_its_reason_and_disturb_nobody() {
     if !has_program("cc") {
         return skip("there is no C compiler");
     }
@@ -142,12 +152,13 @@ fn listed(listing: &Value, path: &str) -> String {
         .map_or_else(|| "not listed".to_owned(), |row| row["trust"].as_str().unwrap_or_default().to_owned())
 }
 
-/// The reason that a command gave, shortened.
+/// The reason that a command gave, or else its answer, shortened.
 fn said(output: &Output) -> String {
     let line = output.stderr.lines().find(|line| line.starts_with('{')).unwrap_or_default();
     let error: Value = serde_json::from_str(line).unwrap_or_default();
     let error = &error["error"];
+    let answer = output.text();
     let causes = error["causes"].as_array().and_then(|causes| causes.last()).and_then(Value::as_str);
-    let text = causes.or(error["message"].as_str()).unwrap_or("nothing");
+    let text = causes.or(error["message"].as_str()).unwrap_or(answer.trim());
     text.chars().take(150).collect()
 }

@@ -1,8 +1,13 @@
 //! Stores whose codec was changed midway.
 
-use std::fs;
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
 
-use persist_e2e::{Persist, json_lines, servers::plugin_dir};
+use persist_e2e::{Persist, json_lines, servers::plugin_dir, system::skip};
+use persist_test_support::python_codecs_dir;
 
 const CODECS: [&str; 5] = ["gzip", "zstd", "lz4", "brotli", "none"];
 
@@ -91,4 +96,61 @@ fn a_delta_whose_ancestor_has_a_codec_that_is_missing_names_its_plugin() {
     let _ = output.says(["\"zstd\"", "install libpersist_compression_zstd.so", plugins.to_str().unwrap()]);
     install("compression_zstd");
     assert_eq!(persist.ok(["restore", "a/s@6"]).text(), state(6));
+}
+
+/// Runs the reader of the documentation, with packages from a directory or with none at all.
+fn restore_py(persist: &Persist, step: usize, packages: Option<&Path>) -> Output {
+    let mut command = Command::new("python3");
+    match packages {
+        Some(packages) => command.env("PYTHONPATH", packages),
+        None => command.args(["-I", "-S"]),
+    };
+    command.arg("-B").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/restore.py"));
+    command.arg(persist.store_dir()).args(["a", "s", &step.to_string()]).output().expect("python3 starts")
+}
+
+#[test]
+fn the_reader_in_python_names_the_package_that_a_codec_needs() {
+    let persist = Persist::new();
+    let _ = mixed_session(&persist);
+    // Each of these is built on those of the codecs before it.
+    assert!(restore_py(&persist, EACH - 1, None).stdout == state(EACH - 1).as_bytes(), "gzip needs none");
+    let built_in = Command::new("python3").args(["-c", "import compression.zstd"]).output();
+    let zstd =
+        if built_in.is_ok_and(|output| output.status.success()) { None } else { Some("backports.zstd") };
+    for (turn, package) in [(1, zstd), (2, zstd.or(Some("lz4")))] {
+        let Some(package) = package else { continue };
+        let output = restore_py(&persist, turn * EACH, None);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), true), "{said}");
+        assert!(said.contains(&format!("install the Python package {package}")), "{said}");
+    }
+}
+
+#[test]
+fn the_reader_in_python_restores_every_codec_and_what_is_built_on_several() {
+    let packages = python_codecs_dir();
+    if !packages.is_dir() {
+        return skip("the Python packages of the codecs are not installed; `cargo xtask test` does that");
+    }
+    let persist = Persist::new();
+    let _ = mixed_session(&persist);
+    for step in 0..CODECS.len() * EACH {
+        let output = restore_py(&persist, step, Some(&packages));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.stdout == state(step).as_bytes(), "{step}: {said}");
+    }
+    // A store of one codec each: full snapshots, and deltas with a prefix of their own codec.
+    for codec in CODECS {
+        let persist = Persist::new();
+        configure(&persist, codec, &plugin_dir());
+        for step in 0..EACH {
+            persist.save("a/s", state(step));
+        }
+        for step in 0..EACH {
+            let output = restore_py(&persist, step, Some(&packages));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.stdout == state(step).as_bytes(), "{codec} {step}: {said}");
+        }
+    }
 }

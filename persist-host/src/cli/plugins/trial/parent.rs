@@ -41,7 +41,10 @@ pub(in super::super) async fn run(
     let status = watch(Running(child), &stdout, time_limit).await?;
     let events = read_events(&stdout)?;
     let ended = match status {
-        None => Some(format!("it took longer than {} s, and its process was ended", time_limit.as_secs())),
+        None => Some(format!(
+            "it took longer than {} s, and its process was ended; give it longer with --timeout, or do not use it",
+            time_limit.as_secs()
+        )),
         Some(status) if status.success() && events.last() == Some(&Event::Finished) => None,
         Some(status) => Some(end(status, &stderr)?),
     };

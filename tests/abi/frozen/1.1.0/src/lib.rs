@@ -159,6 +159,9 @@ pub mod host {
     pub use crate::abi::handshake::{ENTRY_SYMBOL, HandshakeError, Plugin};
     pub use crate::abi::interface::{interface, plugin_interface};
     pub use crate::descriptor::{MAX_DESCRIPTOR_BYTES, SECTION};
+
+    /// The version of this crate.
+    pub const API_VERSION: &str = env!("CARGO_PKG_VERSION");
 }
 
 /// For the export macro only.

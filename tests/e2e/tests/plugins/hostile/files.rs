@@ -8,11 +8,13 @@ use std::{
 };
 
 use minisign::KeyPair;
+use persist_abi::{Version, built, versions};
 use persist_e2e::system::{compile_library, skip};
 use persist_test_support::profile_dir;
 
 use super::GOOD;
 
+const CHECK: Need = Need::Check("60");
 const SAVE: &[&str] = &["save", "a/s", "-", "--json"];
 
 /// A bad file, and what has to become of it.
@@ -29,8 +31,8 @@ pub(super) struct Row {
 
 /// The command that needs a file.
 pub(super) enum Need {
-    /// `persist plugins check`.
-    Check,
+    /// `persist plugins check`, with a time limit in seconds.
+    Check(&'static str),
     /// A command with its arguments, and the table of the store that it is to use.
     Run(&'static [&'static str], String),
 }
@@ -45,18 +47,22 @@ struct Faults {
     no_entry: bool,
 }
 
+/// Where plugins lie that were built with other versions of the API, below the directory: they offer the same names.
+pub(super) const OTHER_VERSIONS: [&str; 2] = ["older_api", "newer_api"];
+
 /// Fills a directory. `lock` is called when all is there that the lock file is to list; what follows changes it.
-pub(super) fn fill(directory: &Path, lock: impl FnOnce(&Path)) -> Vec<Row> {
+pub(super) fn fill(directory: &Path, lock: impl FnOnce()) -> Vec<Row> {
     let mut rows = Vec::new();
     no_libraries(directory, &mut rows);
     no_plugins(directory, &mut rows);
+    built_otherwise(directory, &mut rows);
     crashing(directory, &mut rows);
     unruly(directory, &mut rows);
     for name in ["changed", "digest", "stale", "absent", "forged", "stranger", "unsigned_form"] {
         library(directory, name, name, Faults::default());
     }
     duplicates(directory, &mut rows);
-    lock(directory);
+    lock();
     tamper(directory, &mut rows);
     rows
 }
@@ -85,7 +91,7 @@ fn write_signature(file: &Path, bytes: &[u8], pair: &KeyPair) {
 fn no_libraries(directory: &Path, rows: &mut Vec<Row>) {
     let path = |name: &str| directory.join(name);
     let plugin = fs::read(directory.join(GOOD[0])).expect("a plugin");
-    let mut check = |file: &str, listed, says| rows.push(row(file, listed, Need::Check, says));
+    let mut check = |file: &str, listed, says| rows.push(row(file, listed, CHECK, says));
     write(&path("text.so"), b"#!/bin/sh\necho no library\n");
     check("text.so", "not_a_library", "not a shared library");
     write(&path("empty.so"), b"");
@@ -125,7 +131,7 @@ fn no_libraries(directory: &Path, rows: &mut Vec<Row>) {
 fn no_plugins(directory: &Path, rows: &mut Vec<Row>) {
     let ordinary = "int zlibVersion(void) { return 1; }\n";
     let _ = compile_library(ordinary, &directory.join("ordinary.so"));
-    rows.push(row("ordinary.so", "not_a_plugin", Need::Check, "not a Persist plugin"));
+    rows.push(row("ordinary.so", "not_a_plugin", CHECK, "not a Persist plugin"));
     let cases = [
         ("older", Faults { protocol: Some(0), ..Faults::default() }, "protocol", "plugin protocol 0"),
         ("newer", Faults { protocol: Some(4711), ..Faults::default() }, "protocol", "plugin protocol 4711"),
@@ -140,8 +146,27 @@ fn no_plugins(directory: &Path, rows: &mut Vec<Row>) {
     ];
     for (name, faults, listed, says) in cases {
         library(directory, name, name, faults);
-        rows.push(row(&format!("{name}.so"), listed, Need::Check, says));
+        rows.push(row(&format!("{name}.so"), listed, CHECK, says));
     }
+}
+
+/// Real plugins: of an older API and of a newer one, which work, and one whose panics would end the host.
+fn built_otherwise(directory: &Path, rows: &mut Vec<Row>) {
+    let built = built();
+    let oldest = versions().into_iter().find(Version::is_frozen).expect("a frozen version").name;
+    for (place, name) in OTHER_VERSIONS.into_iter().zip([oldest.as_str(), "newer"]) {
+        let place = directory.join(place);
+        fs::create_dir(&place).expect("a directory of plugins");
+        let file = built.install(name, &place);
+        let store = format!(
+            "storage = {{ adapter = \"files\", root = {:?} }}\ncompression = {{ adapter = \"turn\" }}",
+            place.join("store")
+        );
+        let file = file.strip_prefix(directory).expect("it lies below").display().to_string();
+        rows.push(Row { exit: 0, ..row(&file, "signed", Need::Run(SAVE, store), "\"codec\":\"turn\"") });
+    }
+    let _ = built.install("aborting", directory);
+    rows.push(row("aborting.so", "panic_aborts", CHECK, "would end the host"));
 }
 
 /// Libraries that pass every check that does not run them. In the command that uses them they would end it or keep it.
@@ -150,10 +175,11 @@ fn crashing(directory: &Path, rows: &mut Vec<Row>) {
         ("segfault", "*(volatile int *)0 = 1;", "signal 11"),
         ("abort", "abort();", "signal 6"),
         ("exit", "_exit(0);", "it ended its process"),
-        ("loop", "for (;;) { pause(); }", "longer than"),
+        ("loop", "for (;;) { pause(); }", "give it longer with --timeout"),
     ] {
         library(directory, name, name, Faults { constructor, ..Faults::default() });
-        rows.push(row(&format!("{name}.so"), "signed", Need::Check, says));
+        let limit = if name == "loop" { "3" } else { "60" };
+        rows.push(row(&format!("{name}.so"), "signed", Need::Check(limit), says));
     }
 }
 

@@ -4,7 +4,7 @@
 const BLOCK: usize = 512;
 
 /// How many bytes `left` and `right` have in common at their starts.
-pub(super) fn common_prefix(left: &[u8], right: &[u8]) -> usize {
+pub(crate) fn common_prefix(left: &[u8], right: &[u8]) -> usize {
     let blocks = left.chunks_exact(BLOCK).zip(right.chunks_exact(BLOCK));
     let mut length = blocks.take_while(|(left, right)| left == right).count() * BLOCK;
     let (left, right) = (&left[length..], &right[length..]);
@@ -20,7 +20,7 @@ pub(super) fn common_prefix(left: &[u8], right: &[u8]) -> usize {
 }
 
 /// How many bytes `left` and `right` have in common at their ends.
-pub(super) fn common_suffix(left: &[u8], right: &[u8]) -> usize {
+pub(crate) fn common_suffix(left: &[u8], right: &[u8]) -> usize {
     let blocks = left.rchunks_exact(BLOCK).zip(right.rchunks_exact(BLOCK));
     let mut length = blocks.take_while(|(left, right)| left == right).count() * BLOCK;
     let (left, right) = (&left[..left.len() - length], &right[..right.len() - length]);
