@@ -36,6 +36,20 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every kind that this release knows.
+    pub const ALL: [Self; 10] = [
+        Self::InvalidInput,
+        Self::Usage,
+        Self::NotFound,
+        Self::Integrity,
+        Self::Conflict,
+        Self::Plugin,
+        Self::Unavailable,
+        Self::OutcomeUnknown,
+        Self::Incompatible,
+        Self::Other,
+    ];
+
     /// The kind's stable name, as JSON output carries it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -50,6 +64,21 @@ impl ErrorKind {
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Incompatible => "incompatible",
             Self::Other => "other",
+        }
+    }
+
+    /// What the `persist` command exits with for an error of this kind; bindings report the same number.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::InvalidInput | Self::Incompatible | Self::Other => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Integrity => 4,
+            Self::Conflict => 5,
+            Self::Plugin => 6,
+            Self::Unavailable => 7,
+            Self::OutcomeUnknown => 8,
         }
     }
 }

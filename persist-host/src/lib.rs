@@ -43,9 +43,11 @@ pub mod format;
 mod guard;
 mod id;
 pub mod key;
+mod listed;
 mod matching;
 mod plugins;
 pub mod retention;
+mod selection;
 mod snapshot;
 mod stores;
 mod validate;
@@ -57,7 +59,8 @@ pub use difference::{
     Change, Difference, DifferenceError, Edit, RawDifference, Side, Whole, difference, raw_difference,
 };
 pub use engine::{
-    Collected, Copied, CopyOptions, Depth, Remedy, RepairRow, SessionStats, Store, StoreOptions, Tuning,
+    Collected, Copied, CopyOptions, Depth, Position, Remedy, RepairRow, SessionStats, Store, StoreOptions,
+    Tuning,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use format::{ContentHash, Timestamp, WriteId};
@@ -66,13 +69,15 @@ pub use id::{
     AgentId, AttachmentName, InvalidId, RefPattern, SessionId, SessionRef, SnapshotIndex, SnapshotName,
     SnapshotRef,
 };
+pub use listed::Listed;
 pub use plugins::{
     AdapterKind, AdapterRow, CheckReport, CheckStep, DirectoryRow, InvalidKey, LoadedPlugin, LockChange,
     LockProblem, LockReport, LockVerdict, LockedPlugin, Origin, Outcome, PluginFile, PluginListing,
-    PluginRow, PluginTrust, Plugins, RejectReason, RejectedRow, Rejection, SearchDirectory, SearchPath,
-    SignatureProblem, Step, TrustPolicy, TrustedKey, check_file, lock_plugins, probe_command,
-    probe_in_this_process, verify_locks,
+    PluginRow, PluginTrust, Plugins, PluginsPaused, RejectReason, RejectedRow, Rejection, SearchDirectory,
+    SearchPath, SignatureProblem, Step, TrustPolicy, TrustedKey, check_file, lock_plugins, pause_plugins,
+    probe_command, probe_in_this_process, verify_locks,
 };
+pub use selection::Selection;
 pub use snapshot::{DeleteTarget, Deleted, Expect, Restored, SaveRequest, SnapshotInfo, VerifyRow};
 pub use stores::{StoreUse, open_compression, open_store, open_store_options};
-pub use validate::{InvalidJson, validate_json};
+pub use validate::{InvalidJson, is_json_type, validate_json};

@@ -28,6 +28,7 @@ mod trust;
 pub use check::{CheckReport, CheckStep, Outcome, check_file};
 pub use error::{LockProblem, RejectReason, Rejection, SignatureProblem, Step};
 pub use listing::{AdapterRow, DirectoryRow, PluginListing, PluginRow, PluginTrust, RejectedRow};
+pub use load::{PluginsPaused, pause_plugins};
 pub use locking::{LockChange, LockReport, LockVerdict, LockedPlugin, lock_plugins, verify_locks};
 pub use policy::{InvalidKey, TrustPolicy, TrustedKey};
 pub use probe::{probe_command, probe_in_this_process};

@@ -28,6 +28,10 @@ pub struct SaveRequest {
     pub labels: BTreeMap<String, String>,
     /// A name for this snapshot.
     pub name: Option<SnapshotName>,
+    /// Whether the name is claimed before the snapshot is saved, so that no live snapshot of the session has the same
+    /// one. It costs an object. Without a claim the name is taken on the caller's word, and is found by a search through
+    /// the session's headers.
+    pub claim_name: bool,
     /// The snapshot that the state was derived from. `None` is the newest one; an agent that went back and continued
     /// from an earlier moment names that one.
     pub parent: Option<SnapshotIndex>,
@@ -48,6 +52,7 @@ impl SaveRequest {
             description: None,
             labels: BTreeMap::new(),
             name: None,
+            claim_name: true,
             parent: None,
             expect_parent: Expect::Any,
             write_id: None,

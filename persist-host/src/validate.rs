@@ -44,6 +44,13 @@ pub fn validate_json(state: &[u8]) -> Result<(), InvalidJson> {
     }
 }
 
+/// Whether a media type promises JSON, as `application/problem+json` does too.
+#[must_use]
+pub fn is_json_type(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or(media_type).trim().to_ascii_lowercase();
+    matches!(&essence[..], "application/json" | "text/json") || essence.ends_with("+json")
+}
+
 /// Turns the line and column of the parser, which are those of the last byte it looked at, into an offset.
 fn locate(state: &[u8], error: &serde_json::Error) -> InvalidJson {
     let text = error.to_string();

@@ -22,8 +22,12 @@ mod damage;
 mod deletion;
 #[path = "engine/label.rs"]
 mod label;
+#[path = "engine/many.rs"]
+mod many;
 #[path = "engine/names.rs"]
 mod names;
+#[path = "engine/position.rs"]
+mod position;
 #[path = "engine/repair.rs"]
 mod repair;
 #[path = "engine/round_trip.rs"]

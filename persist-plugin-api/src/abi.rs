@@ -24,7 +24,7 @@ pub(crate) mod interface;
 mod logging;
 mod runtime;
 #[cfg(feature = "host")]
-mod services;
+pub(crate) mod services;
 mod wire;
 
 use abi_stable::StableAbi;

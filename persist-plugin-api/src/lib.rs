@@ -158,6 +158,7 @@ pub use paging::{check_key, page_of_sorted};
 pub mod host {
     pub use crate::abi::handshake::{ENTRY_SYMBOL, HandshakeError, Plugin};
     pub use crate::abi::interface::{interface, plugin_interface};
+    pub use crate::abi::services::{LogPaused, pause_log};
     pub use crate::descriptor::{MAX_DESCRIPTOR_BYTES, SECTION};
 
     /// The version of this crate.

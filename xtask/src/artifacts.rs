@@ -39,7 +39,7 @@ pub(crate) fn build_for_use(profile: &str) -> Result<PathBuf> {
         build()?;
         return Ok(profile_dir());
     }
-    let mut build = cargo("build --locked -p persist-host --lib --bins --profile");
+    let mut build = cargo("build --locked -p persist-host -p persist-python --lib --bins --profile");
     build.arg(profile);
     for package in PLUGIN_PACKAGES {
         build.args(["-p", package]);

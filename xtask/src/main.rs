@@ -11,10 +11,13 @@ mod error;
 mod install;
 mod plugins;
 mod python;
+mod python_tests;
 mod servers;
 mod steps;
 mod test;
 mod tools;
+mod venv;
+mod wheel;
 
 use std::{env, ffi::OsString, process::ExitCode};
 
@@ -44,6 +47,10 @@ Commands:
                       200 unless said otherwise, from DIR/sessions and DIR/states/openhands-steps, where DIR is
                       ../shared/data unless said otherwise; with a codec, gzip unless said otherwise, with its options
                       and with keys of the config's table `layout`
+  test-python [--slow]
+                      Build the Python package's wheel and run the package's tests, as `test` does too
+  wheel [--profile NAME]
+                      Build the Python package, for release or in another profile, in target/wheels
   servers             Install the servers that tests talk to, which `test` does by itself
   help                Print this text
 ";
@@ -82,14 +89,21 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         (Some("bench-sessions"), rest) => bench_sessions::run(rest),
         (Some("dist"), rest) => dist::run(rest),
         (Some("install"), rest) => install::run(rest),
+        (Some("test-python"), []) => python_tests::run_alone(false),
+        (Some("test-python"), [only]) if only == "--slow" => python_tests::run_alone(true),
+        (Some("wheel"), rest) => wheel::run(rest),
         (Some("servers"), []) => servers::install().map(drop),
         (Some("help" | "--help" | "-h"), []) => {
             print!("{USAGE}");
             Ok(())
         }
-        (Some(known @ ("test" | "plugins" | "bench-limits" | "bench-save" | "servers" | "help")), _) => {
-            Err(Error::usage(format!("wrong arguments for `{known}`")))
-        }
+        (
+            Some(
+                known @ ("test" | "plugins" | "bench-limits" | "bench-save" | "servers" | "test-python"
+                | "help"),
+            ),
+            _,
+        ) => Err(Error::usage(format!("wrong arguments for `{known}`"))),
         _ => Err(Error::usage(format!("there is no command `{}`", command.display()))),
     }
 }
@@ -121,6 +135,8 @@ mod tests {
             &["dist", "--profile"],
             &["dist", "a", "b"],
             &["install"],
+            &["wheel", "--release"],
+            &["test-python", "--fast"],
             &["install", "--prefix"],
         ] {
             let outcome = run(arguments.iter().map(OsString::from).collect());

@@ -9,7 +9,7 @@ use persist_test_support::{
 use crate::{
     artifacts,
     error::Result,
-    plugins, python, servers,
+    plugins, python, python_tests, servers,
     steps::{Outcome, Steps},
     tools::{cargo, has_cargo_subcommand, run as run_command},
 };
@@ -81,12 +81,13 @@ fn run_steps(steps: &mut Steps, scope: Scope) -> Result<()> {
     })?;
     steps.run("example plugins", || plugins::test_examples().map(|()| Outcome::Done))?;
     steps.run("documentation tests", || command(&mut cargo("test --doc --workspace --locked")))?;
-    steps.run("tests", || tests(scope))
+    let server = SeaweedFs::try_start()?;
+    steps.run("Python tests", || python_tests::run(&server, scope == Scope::Full))?;
+    steps.run("tests", || tests(scope, &server))
 }
 
-/// Runs the tests with one server for all of them.
-fn tests(scope: Scope) -> Result<Outcome> {
-    let server = SeaweedFs::try_start()?;
+/// Runs the tests with the one server that all of them share.
+fn tests(scope: Scope, server: &SeaweedFs) -> Result<Outcome> {
     let mut command = if has_cargo_subcommand("nextest") {
         let mut command = cargo("nextest run --workspace --locked");
         if scope == Scope::Full {

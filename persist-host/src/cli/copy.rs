@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use persist_host::{Config, Error, ErrorKind, RefPattern, Result, SnapshotRef, Store};
+use persist_host::{Config, Error, ErrorKind, RefPattern, Result, Selection, SnapshotRef, Store};
 
 use super::args::CopyArgs;
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Outcome;
 use super::progress::Progress;
-use super::transfer::{Report, Selection};
+use super::transfer::{Report, copy};
 
 pub(crate) async fn run(args: CopyArgs, context: &Context) -> Outcome {
     let config = context.config()?;
@@ -42,13 +42,14 @@ pub(crate) async fn run(args: CopyArgs, context: &Context) -> Outcome {
     for (name, from, selection) in selections {
         let progress = Progress::counting(context.output(), "copying");
         let mut report = Report::new(context.output(), &name, to_name);
-        let copied = selection
-            .copy(&from, &to, !args.no_verify, &progress, |session, copied| report.row(session, copied));
+        let copied = copy(&selection, &from, &to, !args.no_verify, &progress, |session, copied| {
+            report.row(session, copied)
+        });
         copied.await?;
         if exit == Exit::Done {
             exit = report.exit();
         }
-        if selection.len() == 0 {
+        if selection.is_empty() {
             context.output().note(&format!("there are no sessions to copy from the store {name:?}"));
         }
     }

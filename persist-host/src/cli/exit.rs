@@ -35,3 +35,15 @@ impl Exit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_knows_the_codes() {
+        for kind in ErrorKind::ALL {
+            assert_eq!(Exit::of(kind) as u8, kind.exit_code(), "{kind:?}");
+        }
+    }
+}

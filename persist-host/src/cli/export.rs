@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Seek as _, Write as _};
 
 use persist_host::archive::{ArchiveContents, ArchiveWriter};
-use persist_host::{Error, ErrorKind, RefPattern, Store};
+use persist_host::{Error, ErrorKind, RefPattern, Selection, Store};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -14,7 +14,7 @@ use super::failure::{Failure, Outcome};
 use super::output::size;
 use super::output_file::{OutputFile, off_thread};
 use super::progress::Progress;
-use super::transfer::Selection;
+use super::transfer::copy;
 
 /// What a message calls the store that the archive is.
 const ARCHIVE: &str = "the archive";
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: ExportArgs, context: &Context) -> Outcome {
     for pattern in &patterns {
         selection.add(&from, pattern).await?;
     }
-    if selection.len() == 0 {
+    if selection.is_empty() {
         let message = "there are no sessions to export";
         return Err(Error::new(ErrorKind::NotFound, "session_not_found", message).into());
     }
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: ExportArgs, context: &Context) -> Outcome {
     let archive = writer.store(ARCHIVE, &options);
     let mut snapshots = 0;
     // An archive of a part of what was asked for would look complete, so the first error ends it.
-    let copied = selection.copy(&from, &archive, true, &progress, |_, copied| {
+    let copied = copy(&selection, &from, &archive, true, &progress, |_, copied| {
         snapshots += copied?.copied;
         Ok(())
     });

@@ -7,7 +7,7 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
 use persist_host::archive::ArchiveReader;
-use persist_host::{Depth, Error, ErrorKind, RefPattern, Result, Store};
+use persist_host::{Depth, Error, ErrorKind, RefPattern, Result, Selection, Store};
 
 use super::args::ImportArgs;
 use super::context::Context;
@@ -15,7 +15,7 @@ use super::exit::Exit;
 use super::failure::Outcome;
 use super::list::row;
 use super::progress::Progress;
-use super::transfer::{Report, Selection};
+use super::transfer::{Report, copy};
 
 /// What a message calls the store that the archive is.
 const ARCHIVE: &str = "the archive";
@@ -48,7 +48,7 @@ pub(crate) async fn run(args: ImportArgs, context: &Context) -> Outcome {
     let progress = Progress::counting(context.output(), "importing");
     let mut report = Report::new(context.output(), ARCHIVE, &name);
     let copied =
-        selection.copy(&archive, &to, true, &progress, |session, copied| report.row(session, copied));
+        copy(&selection, &archive, &to, true, &progress, |session, copied| report.row(session, copied));
     copied.await?;
     Ok(report.exit())
 }

@@ -1,19 +1,17 @@
 //! `persist prune`, which shows its plan and carries it out only when told to.
 
-mod listed;
 mod report;
 
 use std::pin::pin;
 
 use futures_util::StreamExt as _;
-use persist_host::retention::{Plan, RetentionError, plan};
-use persist_host::{DeleteTarget, Deleted, Error, ErrorKind, Store, Timestamp};
+use persist_host::retention::{Plan, RetentionError};
+use persist_host::{DeleteTarget, Deleted, Error, ErrorKind, Listed, Store, Timestamp};
 
 use super::args::PruneArgs;
 use super::context::Context;
 use super::failure::{Failure, Outcome};
 use super::progress::Progress;
-use listed::Listed;
 use report::Report;
 
 pub(crate) async fn run(args: PruneArgs, context: &Context) -> Outcome {
@@ -47,10 +45,7 @@ pub(crate) async fn run(args: PruneArgs, context: &Context) -> Outcome {
         if listed.is_empty() {
             continue;
         }
-        let planned = listed.check().and_then(|()| {
-            plan(&rules, &listed.snapshots, now).map_err(|error| listed.refusal(error.into()))
-        });
-        match planned {
+        match listed.plan(&rules, now) {
             Ok(plan) => carry_out(&listed, &plan, &store, args.yes, &mut report, &progress).await?,
             Err(error) => progress.around(|| report.refused(&listed, &error))?,
         }

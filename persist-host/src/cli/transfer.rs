@@ -1,12 +1,9 @@
 //! Moving sessions between stores, for `copy`, `export` and `import`.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use persist_host::{
-    AgentId, Copied, CopyOptions, Error, RefPattern, Result, SessionId, SessionRef, SnapshotIndex, Store,
-};
+use futures_util::StreamExt as _;
+use persist_host::{AgentId, Copied, Error, Result, Selection, SessionId, SessionRef, Store};
 use serde::Serialize;
 
 use super::exit::Exit;
@@ -14,58 +11,21 @@ use super::failure::Failure;
 use super::output::{ErrorReport, Output, plain, size};
 use super::progress::Progress;
 
-/// How many sessions are copied at once; each takes the memory of about a state and what that is built from.
-const SESSIONS_AT_ONCE: usize = 4;
-
-/// The sessions to take from one store, each with the last snapshot to take; `None` is the newest.
-#[derive(Default)]
-pub(crate) struct Selection {
-    sessions: BTreeMap<SessionRef, Option<SnapshotIndex>>,
-}
-
-impl Selection {
-    /// Adds the sessions of a store that a pattern covers.
-    pub(crate) async fn add(&mut self, store: &Store, pattern: &RefPattern) -> Result<()> {
-        let pattern_of_sessions = RefPattern { index: None, ..pattern.clone() };
-        let mut sessions = pin!(store.sessions(&pattern_of_sessions));
-        while let Some(session) = sessions.try_next().await? {
-            let until = self.sessions.entry(session).or_insert(pattern.index);
-            // Asked for twice, the longer part counts.
-            *until = match (*until, pattern.index) {
-                (Some(one), Some(other)) => Some(one.max(other)),
-                _ => None,
-            };
-        }
-        Ok(())
+/// Copies the sessions, some at once, and calls `report` as each is done.
+pub(crate) async fn copy(
+    sessions: &Selection,
+    from: &Store,
+    to: &Store,
+    verify: bool,
+    progress: &Progress,
+    mut report: impl FnMut(&SessionRef, Result<Copied>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let advance = |_| progress.advance();
+    let mut copies = pin!(sessions.copy(from, to, verify, &advance));
+    while let Some((session, copied)) = copies.next().await {
+        progress.around(|| report(session, copied))?;
     }
-
-    /// How many sessions there are.
-    pub(crate) fn len(&self) -> usize {
-        self.sessions.len()
-    }
-
-    /// Copies the sessions, some at once, and calls `report` as each is done.
-    pub(crate) async fn copy(
-        &self,
-        from: &Store,
-        to: &Store,
-        verify: bool,
-        progress: &Progress,
-        mut report: impl FnMut(&SessionRef, Result<Copied>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let mut copies = stream::iter(&self.sessions)
-            .map(|(session, until)| async move {
-                let mut options = CopyOptions::default();
-                options.until = *until;
-                options.verify = verify;
-                (session, from.copy_session(to, session, options, &|_| progress.advance()).await)
-            })
-            .buffered(SESSIONS_AT_ONCE);
-        while let Some((session, copied)) = copies.next().await {
-            progress.around(|| report(session, copied))?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// What was done with each session, as it is shown.

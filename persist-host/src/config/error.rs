@@ -40,6 +40,11 @@ pub(super) fn untrusted(document: &Document, path: &str, reason: &str) -> Error 
 /// An error about the key at `path`.
 pub(super) fn at(document: &Document, path: &str, code: &'static str, problem: &str) -> Error {
     let file = document.file.display();
+    // What a program says has no lines.
+    if document.lines.is_empty() {
+        return Error::new(ErrorKind::InvalidInput, code, format!("{file}: {problem}"))
+            .with_context("key", path);
+    }
     let line = document.line(path);
     Error::new(ErrorKind::InvalidInput, code, format!("{file}:{line}: {problem}"))
         .with_context("file", file)

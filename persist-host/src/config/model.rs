@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::document::child;
+use super::document::{Document, child};
+use super::interpret::interpret;
 use super::source::ConfigSource;
 use crate::retention::KeepRules;
 use crate::{Error, ErrorKind, Result, TrustPolicy, TrustedKey, Tuning};
@@ -97,6 +98,21 @@ impl Config {
             lines: BTreeMap::new(),
             written: BTreeMap::new(),
         }
+    }
+
+    /// A config with one store, from what a config file in JSON says of a store. Variables are not replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for an unknown or missing key and for a value that is not allowed.
+    pub fn from_store_value(name: &str, store: Value) -> Result<Self> {
+        let stores = Map::from_iter([(name.to_owned(), store)]);
+        let document = Document {
+            file: PathBuf::from("the description of the store"),
+            root: Map::from_iter([("stores".to_owned(), Value::Object(stores))]),
+            lines: BTreeMap::new(),
+        };
+        interpret(document, BTreeMap::new(), ConfigSource::BuiltIn)
     }
 
     /// The store with this name, or the default one.

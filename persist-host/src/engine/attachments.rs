@@ -10,8 +10,8 @@ mod read;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::Store;
 use super::errors::deleted;
+use super::{Position, Store};
 use crate::{
     AttachMode, AttachRequest, AttachmentInfo, AttachmentName, Error, ErrorKind, Result, SessionRef,
     SnapshotIndex, SnapshotRef, key,
@@ -110,6 +110,59 @@ impl Store {
             Error::new(ErrorKind::NotFound, "attachment_not_found", message)
                 .with_hint(format!("`persist attachment list {}@{index}` shows what there is", place.session))
         })
+    }
+
+    /// The attachments of a live snapshot with their contents, in the order of their names; every byte that was read has
+    /// been checked.
+    ///
+    /// # Errors
+    /// As [`Store::read_attachment`].
+    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %reference))]
+    pub async fn read_attachments(&self, reference: &SnapshotRef) -> Result<Vec<(AttachmentInfo, Bytes)>> {
+        self.open_marker().await?;
+        let (session, index) = (&reference.session, self.index_of(reference).await?);
+        let loaded = self.load_attachments(session, index).await;
+        // Of a snapshot that is deleted, it does not matter what is damaged.
+        self.expect_live(session, index).await?;
+        loaded
+    }
+
+    /// Where a session stands, and the attachments of one of its snapshots with their contents: all that can change about
+    /// a snapshot that the caller has read before. What is attached to a snapshot that was deleted may be missing; the
+    /// position tells of the deletion.
+    ///
+    /// # Errors
+    /// As [`Store::read_attachment`], except that the snapshot need not be there.
+    #[tracing::instrument(level = "debug", skip_all, fields(session = %session, %index))]
+    pub async fn glance(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+    ) -> Result<(Position, Vec<(AttachmentInfo, Bytes)>)> {
+        tokio::try_join!(self.position(session), self.load_attachments(session, index))
+    }
+
+    /// The attachments that lie at a snapshot, whether or not it is live.
+    async fn load_attachments(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+    ) -> Result<Vec<(AttachmentInfo, Bytes)>> {
+        let listed = self.list_attachments(session, index).await?;
+        let loads = listed.into_iter().map(|(prefix, version)| async move {
+            // Usually the listing is right; only where the version has gone meanwhile is it looked for.
+            match self.load_listed(&prefix, version).await? {
+                Some(found) => Ok::<_, Error>(Some(found)),
+                None => self.load_newest(&prefix).await,
+            }
+        });
+        let mut attachments: Vec<_> = stream::iter(loads)
+            .buffer_unordered(ATTACHMENTS_AT_ONCE)
+            .try_filter_map(|found| std::future::ready(Ok(found)))
+            .try_collect()
+            .await?;
+        attachments.sort_unstable_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        Ok(attachments)
     }
 
     /// Copies the newest version of each attachment of a live snapshot to the same snapshot in another store, checking

@@ -1,5 +1,7 @@
 //! Reading one snapshot with all that its state is built from.
 
+mod many;
+
 use bytes::Bytes;
 use futures_util::future::{join, try_join_all};
 

@@ -91,7 +91,7 @@ impl Store {
     }
 
     /// Finds the head from an index that may be occupied.
-    async fn find_head(
+    pub(super) async fn find_head(
         &self,
         session: &SessionRef,
         mut hint: Option<u64>,

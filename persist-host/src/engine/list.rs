@@ -31,9 +31,24 @@ impl Store {
     pub fn list(&self, pattern: &RefPattern) -> impl Stream<Item = Result<SnapshotInfo>> + Send + use<'_> {
         let index = pattern.index;
         self.sessions(pattern).flat_map(move |session| match session {
-            Ok(session) => self.list_session(session, index).boxed(),
+            Ok(session) => self.list_session(session, index, SnapshotIndex::FIRST).boxed(),
             Err(error) => stream::iter([Err(error)]).boxed(),
         })
+    }
+
+    /// Lists the snapshots of one session from an index on, as [`list`](Self::list) does. What comes before it is not
+    /// read.
+    pub fn list_from(
+        &self,
+        session: &SessionRef,
+        first: SnapshotIndex,
+    ) -> impl Stream<Item = Result<SnapshotInfo>> + Send + use<'_> {
+        let session = session.clone();
+        stream::once(async move {
+            self.open_marker().await?;
+            Ok::<_, Error>(self.list_session(session, None, first))
+        })
+        .try_flatten()
     }
 
     /// Lists the sessions that a pattern covers, in ascending order of their keys, as they are found. A session that the
@@ -138,9 +153,11 @@ impl Store {
         &self,
         session: SessionRef,
         only: Option<SnapshotIndex>,
+        first: SnapshotIndex,
     ) -> impl Stream<Item = Result<SnapshotInfo>> + Send + '_ {
         stream::once(async move {
             let (indices, decisions) = self.live_indices(&session, only).await?;
+            let indices = indices.into_iter().filter(move |index| *index >= first);
             let rows = stream::iter(indices).map(move |index| {
                 let (session, decisions) = (session.clone(), decisions.clone());
                 async move { self.list_row(&session, index, decisions).await }

@@ -87,7 +87,7 @@ impl Store {
                 .map_err(|error| unencodable(session, index, error))?;
             self.check_size(&object).await?;
             self.create_marker().await?;
-            if let Some(wanted) = &request.name {
+            if let Some(wanted) = request.name.as_ref().filter(|_| request.claim_name) {
                 let held = name.take();
                 name = Some(self.hold_name(session, wanted, draft.write_id, index, &view, held).await?);
             }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-use persist_plugin_api::host::{ENTRY_SYMBOL, HandshakeError, Plugin};
+use persist_plugin_api::host::{ENTRY_SYMBOL, HandshakeError, LogPaused, Plugin, pause_log};
 
 use super::content::sealed_copy;
 use super::discover::Verified;
@@ -20,6 +20,23 @@ use crate::{ContentHash, Error, ErrorKind, Result};
 /// The plugins that this process has loaded. They stay for its life: a plugin has threads and
 /// thread-local destructors that would run code which is no longer there.
 static LOADED: Mutex<BTreeMap<Identity, Plugin>> = Mutex::new(BTreeMap::new());
+
+/// While it lives, no plugin is loaded, and none logs. See [`pause_plugins`].
+pub struct PluginsPaused {
+    // In the order in which they are given back: whoever loads a plugin may log.
+    _log: LogPaused,
+    _loaded: MutexGuard<'static, BTreeMap<Identity, Plugin>>,
+}
+
+/// Waits until no thread is loading a plugin or takes what a plugin logs, and keeps them from beginning.
+///
+/// For the moment of a `fork`, after which the child would wait for ever for a thread that it does not have. The thread
+/// that forks lets go of it in both processes.
+#[must_use]
+pub fn pause_plugins() -> PluginsPaused {
+    let loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    PluginsPaused { _log: pause_log(), _loaded: loaded }
+}
 
 /// By what a loaded plugin is known again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

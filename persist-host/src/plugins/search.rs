@@ -112,6 +112,14 @@ impl SearchPath {
         )
     }
 
+    /// Adds a directory that comes with the library that runs, as a package for another language has one. It may belong
+    /// to whoever owns the library, which is the file `library`.
+    #[must_use]
+    pub fn with_bundled(self, directory: PathBuf, library: &Path) -> Self {
+        let installer = library.metadata().ok().map(|metadata| metadata.uid());
+        self.with(Origin::Bundled, [directory], installer)
+    }
+
     /// Asks more of the plugins of every directory. The last policy that is given counts.
     #[must_use]
     pub fn with_policy(mut self, policy: TrustPolicy) -> Self {

@@ -142,3 +142,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn media_types_say_what_is_json() {
+    for json in
+        ["application/json", "Application/JSON; charset=utf-8", "application/problem+json", "text/json"]
+    {
+        assert!(is_json_type(json), "{json}");
+    }
+    for other in ["text/plain", "application/jsonl", "application/octet-stream", ""] {
+        assert!(!is_json_type(other), "{other}");
+    }
+}

@@ -321,3 +321,26 @@ async fn copies_are_checked_and_can_be_repeated() {
     from.shelf().objects.insert(key.to_owned(), damaged.into());
     assert_eq!(copy().await.unwrap_err().kind(), ErrorKind::Integrity);
 }
+
+#[tokio::test]
+async fn all_contents_are_read_at_once_with_where_the_session_stands() {
+    for consistent in [true, false] {
+        let mut adapter = Faulty::default();
+        adapter.capabilities = adapter.capabilities.clone().consistent_list(consistent);
+        let store = adapter.store();
+        save(&store, "a/s", 0).await.unwrap();
+        for (name, content) in [("b", "1"), ("a", "2"), ("b", "3"), ("b", "4")] {
+            put(&store, "a/s@0", name, content).await;
+        }
+        let read = adapter.store().read_attachments(&reference("a/s@0")).await.unwrap();
+        let contents = read.iter().map(|(info, content)| (info.name.as_str(), &content[..]));
+        assert_eq!(contents.collect::<Vec<_>>(), [("a", &b"2"[..]), ("b", &b"4"[..])]);
+        let (position, glanced) = store.glance(&session("a/s"), index(0)).await.unwrap();
+        assert_eq!((position.last_index, position.decision), (Some(index(0)), 0));
+        assert_eq!(glanced.len(), 2);
+        store.delete(&session("a/s"), &DeleteTarget::All).await.unwrap();
+        let error = store.read_attachments(&reference("a/s@0")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(store.glance(&session("a/s"), index(0)).await.unwrap().0.decision, 1);
+    }
+}

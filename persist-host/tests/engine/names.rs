@@ -296,3 +296,18 @@ async fn a_conflict_of_the_parent_comes_before_a_claim() {
     assert_eq!(store.save(request).await.unwrap_err().code(), "parent_conflict");
     assert!(claims(&adapter).is_empty());
 }
+
+#[tokio::test]
+async fn a_name_that_is_not_claimed_is_taken_at_the_callers_word() {
+    let adapter = Faulty::default();
+    let store = adapter.store();
+    for step in 0..2 {
+        let mut request = named(step, "same");
+        request.claim_name = false;
+        store.save(request).await.unwrap();
+    }
+    assert!(claims(&adapter).is_empty());
+    assert_eq!(find(&store, "same").await.unwrap(), 0);
+    delete(&store, 0).await;
+    assert_eq!(find(&adapter.store(), "same").await.unwrap(), 1);
+}

@@ -32,6 +32,18 @@ fn spans() -> MutexGuard<'static, HashMap<u64, Span>> {
     SPANS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// While it lives, plugins' events and spans wait.
+pub struct LogPaused {
+    _spans: MutexGuard<'static, HashMap<u64, Span>>,
+}
+
+/// Keeps plugins from logging for the moment of a `fork`, after which the child would wait for ever for a thread that was
+/// logging and that it does not have.
+#[must_use]
+pub fn pause_log() -> LogPaused {
+    LogPaused { _spans: spans() }
+}
+
 /// A panic in the host's subscriber must not unwind into the plugin.
 fn contained<T>(call: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(call)).map_err(std::mem::forget).ok()

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use persist_host::retention::{Candidate, Plan, Reason};
-use persist_host::{AgentId, Deleted, Error, SessionId, SnapshotIndex, Timestamp};
+use persist_host::{AgentId, Deleted, Error, Listed, SessionId, SnapshotIndex, Timestamp};
 use serde::Serialize;
 
-use super::listed::Listed;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{ErrorReport, Output, counted, plain, size};

@@ -69,6 +69,22 @@ impl Store {
         Err(Error::new(ErrorKind::Unavailable, "attachment_busy", message).with_hint("try again"))
     }
 
+    /// Reads the version that a listing has just shown as the highest, with its content; `None` when that has gone, or
+    /// where a listing may lag and there may be a higher one.
+    pub(super) async fn load_listed(
+        &self,
+        prefix: &str,
+        version: u64,
+    ) -> Result<Option<(AttachmentInfo, Bytes)>> {
+        if !self.capabilities().await?.consistent_list {
+            return Ok(None);
+        }
+        let key = key::version_key(prefix, version);
+        let Some(object) = self.load_version(&key).await? else { return Ok(None) };
+        let content = self.decode_attachment(&key, &object).await?;
+        Ok(Some((AttachmentInfo::new(object.attachment(), object.stored_bytes()), content)))
+    }
+
     /// The highest version of each attachment of a snapshot that a listing shows, by the attachment's prefix.
     pub(super) async fn list_attachments(
         &self,

@@ -1,16 +1,18 @@
-//! What a session holds.
+//! What a session holds, as the rules of [`retention`](crate::retention) look at it.
 
 use std::pin::pin;
 
 use futures_util::StreamExt as _;
-use persist_host::retention::Candidate;
-use persist_host::{Error, ErrorKind, RefPattern, Result, SessionRef, Store};
+
+use crate::retention::{Candidate, KeepRules, Plan, plan};
+use crate::{Error, ErrorKind, RefPattern, Result, SessionRef, Store, Timestamp};
 
 /// What a listing shows of one session.
-pub(super) struct Listed {
-    pub(super) session: SessionRef,
+pub struct Listed {
+    /// The session.
+    pub session: SessionRef,
     /// The snapshots, by ascending index.
-    pub(super) snapshots: Vec<Candidate>,
+    pub snapshots: Vec<Candidate>,
     /// Why others could not be read.
     unreadable: Vec<Error>,
 }
@@ -21,7 +23,7 @@ impl Listed {
     /// # Errors
     ///
     /// The first error that is not about one stored object.
-    pub(super) async fn read(store: &Store, session: SessionRef) -> Result<Self> {
+    pub async fn read(store: &Store, session: SessionRef) -> Result<Self> {
         let pattern = RefPattern {
             agent: Some(session.agent.clone()),
             session: Some(session.session.clone()),
@@ -39,8 +41,19 @@ impl Listed {
         Ok(listed)
     }
 
+    /// Decides which of the snapshots to keep; see [`plan`].
+    ///
+    /// # Errors
+    ///
+    /// When one of the session's snapshots could not be read, and as [`plan`]. The message names the session.
+    pub fn plan(&mut self, rules: &KeepRules, now: Timestamp) -> Result<Plan> {
+        self.check()?;
+        plan(rules, &self.snapshots, now).map_err(|error| self.refusal(error.into()))
+    }
+
     /// Whether there is nothing to say of it.
-    pub(super) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.snapshots.is_empty() && self.unreadable.is_empty()
     }
 
@@ -50,7 +63,7 @@ impl Listed {
     /// # Errors
     ///
     /// The refusal, with the first unreadable snapshot's error as its cause.
-    pub(super) fn check(&mut self) -> Result<()> {
+    fn check(&mut self) -> Result<()> {
         let mut unreadable = std::mem::take(&mut self.unreadable).into_iter();
         let Some(first) = unreadable.next() else { return Ok(()) };
         let session = &self.session;
@@ -71,7 +84,7 @@ impl Listed {
     }
 
     /// Names the session in an error about its plan.
-    pub(super) fn refusal(&self, cause: Error) -> Error {
+    fn refusal(&self, cause: Error) -> Error {
         let message = format!("the session {} is not pruned", self.session);
         let mut error = Error::new(cause.kind(), cause.code(), message);
         for (name, value) in cause.context() {
@@ -94,10 +107,9 @@ fn key_of(error: &Error) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use persist_host::retention::RetentionError;
-    use persist_host::{SnapshotIndex, Timestamp};
-
     use super::*;
+    use crate::SnapshotIndex;
+    use crate::retention::RetentionError;
 
     fn listed(unreadable: Vec<Error>) -> Listed {
         Listed { session: "a/s".parse().unwrap(), snapshots: Vec::new(), unreadable }

@@ -1,0 +1,119 @@
+//! Listings: rows that come as they are found, and are read only a little ahead of whoever asks for them.
+
+use std::sync::Arc;
+
+use futures_util::{Stream, StreamExt as _};
+use persist_host::{Error, Result, SessionRef, SnapshotIndex, VerifyRow};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::errors::{exception, forked, raise};
+use crate::local::Local;
+use crate::operation::{Operation, Outcome};
+use crate::process::Process;
+
+/// How many rows may wait for whoever asked for them.
+const AHEAD: usize = 64;
+
+/// Rows of a listing. Letting go of it ends the listing.
+#[pyclass(frozen, module = "persist_agents._persist")]
+pub(crate) struct Rows(Local<Producer>);
+
+/// What makes the rows.
+struct Producer {
+    receiver: Arc<Mutex<mpsc::Receiver<Row>>>,
+    task: JoinHandle<()>,
+}
+
+/// A row, or what came in its place.
+type Row = Result<Box<dyn Outcome>>;
+
+impl Rows {
+    /// Begins a listing: `produce` sends rows until there are no more, or nobody wants them.
+    pub(crate) fn start<F>(py: Python<'_>, produce: impl FnOnce(Sender) -> F) -> PyResult<Self>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let task = Process::current(py)?.runtime().spawn(produce(Sender(sender)));
+        Ok(Self(Local::new(Producer { receiver: Arc::new(Mutex::new(receiver)), task })))
+    }
+}
+
+#[pymethods]
+impl Rows {
+    /// The next rows as a list; an empty one at the end. An exception in the list stands for a row that cannot be read.
+    fn next(&self) -> PyResult<Operation> {
+        let producer = self.0.get().ok_or_else(|| raise(&forked("the listing")))?;
+        let receiver = Arc::clone(&producer.receiver);
+        Ok(Operation::new(async move {
+            let mut rows = Vec::new();
+            receiver.lock().await.recv_many(&mut rows, AHEAD).await;
+            Ok(Batch(rows))
+        }))
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Where a listing puts its rows.
+pub(crate) struct Sender(mpsc::Sender<Row>);
+
+impl Sender {
+    /// Sends every row of a stream.
+    pub(crate) async fn send_all<T: Outcome>(self, rows: impl Stream<Item = Result<T>> + Send) {
+        let mut rows = std::pin::pin!(rows);
+        while let Some(row) = rows.next().await {
+            let row = row.map(|row| Box::new(row) as Box<dyn Outcome>);
+            if self.0.send(row).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Sends the one error that a listing ends with before it began.
+    pub(crate) async fn fail(self, error: Error) {
+        // Nobody who waits is nobody to tell.
+        let _ = self.0.send(Err(error)).await;
+    }
+}
+
+struct Batch(Vec<Row>);
+
+impl Outcome for Batch {
+    fn into_object(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let rows = PyList::empty(py);
+        for row in self.0 {
+            match row {
+                Ok(row) => rows.append(row.into_object(py)?)?,
+                Err(error) => rows.append(exception(py, &error)?)?,
+            }
+        }
+        Ok(rows.into_any().unbind())
+    }
+}
+
+impl Outcome for SessionRef {
+    fn into_object(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        Ok((self.agent.as_str(), self.session.as_str()).into_pyobject(py)?.into_any().unbind())
+    }
+}
+
+impl Outcome for VerifyRow {
+    fn into_object(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let row = PyDict::new(py);
+        row.set_item("agent_id", self.session.agent.as_str())?;
+        row.set_item("session_id", self.session.session.as_str())?;
+        row.set_item("snapshot_index", self.snapshot_index.map(SnapshotIndex::get))?;
+        row.set_item("key", &self.key)?;
+        row.set_item("content_length", self.content_length)?;
+        row.set_item("error", self.error.map(|error| exception(py, &error)).transpose()?)?;
+        Ok(row.into_any().unbind())
+    }
+}

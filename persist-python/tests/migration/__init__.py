@@ -1,0 +1,1 @@
+"""Moving LangGraph's checkpoints into Persist and back."""
