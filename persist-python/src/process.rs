@@ -48,12 +48,9 @@ impl Process {
     /// When no thread can be started.
     pub(crate) fn current(_: Python<'_>) -> PyResult<&'static Self> {
         let id = std::process::id();
-        let mut place = &FIRST;
-        while let Some(process) = place.get() {
-            if process.id == id {
-                return Ok(process);
-            }
-            place = &process.next;
+        let place = Self::place(id);
+        if let Some(process) = place.get() {
+            return Ok(process);
         }
         let made = Self::start(id).map_err(|error| {
             let message = "cannot start the threads that Persist works on";
@@ -64,15 +61,16 @@ impl Process {
 
     /// This process's, if there is one yet. It never waits.
     pub(crate) fn find() -> Option<&'static Self> {
-        let id = std::process::id();
+        Self::place(std::process::id()).get().map(Box::as_ref)
+    }
+
+    /// Where the process with this id is, or belongs.
+    fn place(id: u32) -> &'static OnceLock<Box<Self>> {
         let mut place = &FIRST;
-        while let Some(process) = place.get() {
-            if process.id == id {
-                return Some(process);
-            }
-            place = &process.next;
+        while let Some(other) = place.get().filter(|process| process.id != id) {
+            place = &other.next;
         }
-        None
+        place
     }
 
     fn start(id: u32) -> std::io::Result<Self> {
