@@ -27,6 +27,7 @@ pub fn store(objects: impl IntoIterator<Item = (String, Bytes)>) -> Store {
         single_writer: false,
         allow_volatile: true,
         tuning: Tuning::default(),
+        observers: Vec::new(),
     })
 }
 

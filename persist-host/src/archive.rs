@@ -111,6 +111,7 @@ fn store(name: &str, volume: Arc<Volume>, codec_name: Option<String>, like: &Sto
         single_writer: false,
         allow_volatile: false,
         tuning: like.tuning,
+        observers: Vec::new(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod attachment;
+mod audit;
 mod bench;
 mod collect;
 mod completions;
@@ -12,6 +13,7 @@ mod delete;
 mod demo;
 mod demo_states;
 mod diff;
+mod doctor;
 mod exit;
 mod export;
 mod failure;
@@ -44,8 +46,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use persist_host::{Error, ErrorKind};
+use persist_host::{Error, ErrorKind, Request, env, metrics};
 use tokio::runtime::Runtime;
+use uuid::Uuid;
 
 use args::{Cli, Command};
 use collect::Work;
@@ -69,24 +72,44 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Exit {
     let output = Output::new(&cli.global);
-    let result = logging::start(&cli.global).map_err(Failure::from).and_then(|()| {
+    let metrics_file = cli.global.metrics_file.clone();
+    let context = Context::new(cli.global);
+    // Without a config that can be read, the command itself says so, if it needs one.
+    let telemetry = logging::start(context.args(), context.config().ok());
+    let result = telemetry.map_err(Failure::from).and_then(|telemetry| {
         let runtime = Runtime::new().map_err(|error| {
             Error::new(ErrorKind::Other, "runtime", "cannot start the program's threads").with_source(error)
         })?;
         let result = runtime.block_on(async {
             let mut interrupt = Interrupt::listen()?;
-            let context = Context::new(cli.global);
             tokio::select! {
-                outcome = dispatch(cli.command, &context) => outcome,
+                outcome = request().scope(dispatch(cli.command, &context)) => outcome,
                 signal = interrupt.signalled() => Err(Failure::Interrupted { signal, note: context.take_interrupt_note() }),
             }
         });
         runtime.shutdown_timeout(GRACE);
+        // What the command did is not undone by this, so its exit code stays.
+        if let Some(Err(error)) = metrics_file.map(|file| metrics::write_file(&file)) {
+            let cause = std::error::Error::source(&error).map(tracing::field::display);
+            tracing::error!(%error, cause, "there are no metrics of this command");
+        }
+        drop(telemetry);
         result
     });
     match result {
         Ok(exit) => exit,
         Err(failure) => failure.report(&output),
+    }
+}
+
+/// The request that the caller's environment names, of which all that the command does is a part.
+fn request() -> Request {
+    let text = |name| env::value(name).map(|value| value.to_string_lossy().into_owned());
+    let id = text(env::REQUEST_ID).unwrap_or_else(|| Uuid::new_v4().simple().to_string());
+    let request = Request::with_id(id);
+    match text(env::TRACEPARENT) {
+        Some(traceparent) => request.with_traceparent(traceparent),
+        None => request,
     }
 }
 
@@ -98,6 +121,7 @@ async fn dispatch(command: Command, context: &Context) -> Outcome {
         Command::Show(args) => show::run(args, context).await,
         Command::Diff(args) => diff::run(args, context).await,
         Command::Attachment(command) => attachment::run(command, context).await,
+        Command::Audit(command) => audit::run(command, context),
         Command::Log(args) => log::run(args, context).await,
         Command::Label(args) => label::run(args, context).await,
         Command::Stats(args) => stats::run(args, context).await,
@@ -112,6 +136,7 @@ async fn dispatch(command: Command, context: &Context) -> Outcome {
         Command::Export(args) => export::run(args, context).await,
         Command::Import(args) => import::run(args, context).await,
         Command::Bench(args) => bench::run(args, context).await,
+        Command::Doctor(args) => doctor::run(args, context).await,
         Command::Plugins(command) => plugins::run(command, context).await,
         Command::Config(command) => config::run(command, context).await,
         Command::Completions(args) => completions::run(&args, context),

@@ -11,6 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use persist_plugin_api::DynCompression;
 use sha2::{Digest as _, Sha256};
 use tokio::task::{JoinError, JoinHandle};
+use tracing::Instrument as _;
 
 use crate::format::Frame;
 use crate::{ContentHash, Error, ErrorKind, Result};
@@ -53,21 +54,23 @@ pub(crate) struct Coding {
 pub(crate) async fn encode(content: &Bytes, coding: &Coding) -> Result<Encoded> {
     let pieces = split(content);
     let single = pieces.len() == 1;
-    let encoded: Vec<(Frame, Bytes)> = stream::iter(pieces)
+    let encoded = stream::iter(pieces)
         .map(|raw| {
             let coding = coding.clone();
             off_thread(raw.len(), move || encode_frame(raw, &coding, single))
         })
         .buffered(parallelism() + 1)
-        .try_collect()
-        .await?;
+        .try_collect::<Vec<(Frame, Bytes)>>();
+    let span = tracing::debug_span!(target: "persist::step", "compress", bytes = content.len());
+    let encoded = encoded.instrument(span).await?;
     let (frames, bodies) = encoded.into_iter().unzip();
     Ok(Encoded { frames, bodies })
 }
 
 /// Decompresses frames and joins them.
 pub(crate) async fn decode(frames: Vec<(Frame, Bytes)>, length: u64, coding: &Coding) -> Result<Bytes> {
-    let joined = join_frames(frames, length, coding, false).await?;
+    let span = tracing::debug_span!(target: "persist::step", "decompress", bytes = length);
+    let joined = join_frames(frames, length, coding, false).instrument(span).await?;
     Ok(joined.0)
 }
 
@@ -78,7 +81,8 @@ pub(crate) async fn decode_and_hash(
     length: u64,
     coding: &Coding,
 ) -> Result<(Bytes, Option<ContentHash>)> {
-    join_frames(frames, length, coding, true).await
+    let span = tracing::debug_span!(target: "persist::step", "decompress", bytes = length);
+    join_frames(frames, length, coding, true).instrument(span).await
 }
 
 async fn join_frames(
@@ -154,7 +158,8 @@ pub(crate) fn started<T: Send + 'static>(
     if bytes <= INLINE_BYTES {
         return Started::Done(work());
     }
-    Started::Running(tokio::task::spawn_blocking(work))
+    let span = tracing::Span::current();
+    Started::Running(tokio::task::spawn_blocking(move || span.in_scope(work)))
 }
 
 /// Work that has begun.

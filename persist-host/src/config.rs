@@ -15,6 +15,7 @@ mod interpret;
 mod model;
 mod parse;
 mod source;
+mod telemetry;
 mod trust;
 mod variables;
 
@@ -25,6 +26,7 @@ use crate::Result;
 pub use defaults::CALL_TIMEOUT;
 pub use model::{AdapterConfig, AdapterSection, Config, Location, PluginsConfig, StoreConfig};
 pub use source::{ConfigSource, ConfigSources};
+pub use telemetry::{LogConfig, LogFormat, OtlpProtocol, Rotation, TracesConfig};
 
 /// Finds the config that counts and reads it.
 ///

@@ -30,6 +30,7 @@ mod manifest;
 mod marker;
 mod names;
 mod objects;
+mod operation;
 mod position;
 mod repair;
 mod restore;
@@ -49,6 +50,7 @@ use tokio::sync::OnceCell;
 
 use crate::codec::CodecSource;
 use crate::format::Marker;
+use crate::observe::{Observer, Watched};
 use crate::{Error, ErrorKind, Result, SessionRef};
 use cache::Cache;
 pub use collect::Collected;
@@ -84,6 +86,8 @@ pub struct StoreOptions {
     pub allow_volatile: bool,
     /// How snapshots are laid out.
     pub tuning: Tuning,
+    /// Who is told of all that is done with the store, in this order.
+    pub observers: Vec<Arc<dyn Observer>>,
 }
 
 /// A store of snapshots. Clones are cheap and share everything.
@@ -97,6 +101,10 @@ pub struct Store {
 
 struct Shared {
     options: StoreOptions,
+    /// The names of the store and of its adapter, and who is told what is done with them.
+    name: Arc<str>,
+    adapter: Arc<str>,
+    observers: Arc<[Arc<dyn Observer>]>,
     marker: OnceCell<Marker>,
     capabilities: OnceCell<Capabilities>,
     views: Mutex<HashMap<SessionRef, View>>,
@@ -108,8 +116,15 @@ struct Shared {
 impl Store {
     /// A store over an opened adapter. It does not touch the backend.
     #[must_use]
-    pub fn new(options: StoreOptions) -> Self {
+    pub fn new(mut options: StoreOptions) -> Self {
+        let observers: Arc<[_]> = std::mem::take(&mut options.observers).into();
+        let adapter: Arc<str> = options.storage_name.as_str().into();
+        let inner = options.storage;
+        options.storage = Arc::new(Watched::new(inner, Arc::clone(&adapter), Arc::clone(&observers)));
         let shared = Shared {
+            name: options.name.as_str().into(),
+            adapter,
+            observers,
             options,
             marker: OnceCell::new(),
             capabilities: OnceCell::new(),

@@ -31,6 +31,7 @@
 
 pub mod archive;
 mod attachment;
+pub mod audit;
 mod codec;
 pub mod config;
 mod delta;
@@ -45,11 +46,15 @@ mod id;
 pub mod key;
 mod listed;
 mod matching;
+pub mod metrics;
+pub mod observe;
 mod plugins;
 pub mod retention;
 mod selection;
 mod snapshot;
 mod stores;
+#[cfg(feature = "otlp")]
+pub mod traces;
 mod validate;
 
 pub use attachment::{AttachMode, AttachRequest, AttachmentInfo};
@@ -70,6 +75,7 @@ pub use id::{
     SnapshotRef,
 };
 pub use listed::Listed;
+pub use persist_plugin_api::Request;
 pub use plugins::{
     AdapterKind, AdapterRow, CheckReport, CheckStep, DirectoryRow, InvalidKey, LoadedPlugin, LockChange,
     LockProblem, LockReport, LockVerdict, LockedPlugin, Origin, Outcome, PluginFile, PluginListing,

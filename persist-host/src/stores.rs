@@ -5,9 +5,11 @@ use std::sync::{Arc, OnceLock};
 use persist_plugin_api::{DynCompression, DynStorage};
 use serde_json::{Map, Value};
 
+use crate::audit::AuditLog;
 use crate::config::{AdapterConfig, AdapterSection, Config, StoreConfig};
 use crate::guard::{Limit, guard_storage};
-use crate::{AdapterKind, CodecSource, Error, Plugins, Result, Store, StoreOptions};
+use crate::observe::Observer;
+use crate::{AdapterKind, CodecSource, Error, Plugins, Result, Store, StoreOptions, metrics};
 
 /// What a store is opened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +68,7 @@ pub async fn open_store_options(
         single_writer: store.single_writer,
         allow_volatile: purpose == StoreUse::Try,
         tuning: store.tuning,
+        observers: observers(config),
     })
 }
 
@@ -84,6 +87,13 @@ pub fn open_compression(
     let options = Value::Object(compression.options.clone());
     let opened = plugins.open_compression(&compression.adapter, &options);
     opened.map(Some).map_err(|error| located(config, name, AdapterSection::Compression, compression, error))
+}
+
+/// Whom a config tells of what is done with its stores.
+fn observers(config: &Config) -> Vec<Arc<dyn Observer>> {
+    let audit = config.audit.iter().map(|audit| Arc::new(AuditLog::new(audit.clone())) as _);
+    // The metrics come first: what the audit trail refuses is counted as well.
+    std::iter::once(metrics::observer()).chain(audit).collect()
 }
 
 /// Opens the storage adapter of a store, and guards it from then on.

@@ -8,6 +8,8 @@ mod support;
 mod archive;
 #[path = "engine/attachments.rs"]
 mod attachments;
+#[path = "engine/audit.rs"]
+mod audit;
 #[path = "engine/batch.rs"]
 mod batch;
 #[path = "engine/collection.rs"]
@@ -26,6 +28,8 @@ mod label;
 mod many;
 #[path = "engine/names.rs"]
 mod names;
+#[path = "engine/observers.rs"]
+mod observers;
 #[path = "engine/position.rs"]
 mod position;
 #[path = "engine/repair.rs"]

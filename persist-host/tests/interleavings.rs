@@ -170,6 +170,7 @@ fn open() -> Store {
         single_writer: false,
         allow_volatile: false,
         tuning: Tuning::default(),
+        observers: Vec::new(),
     })
 }
 

@@ -62,7 +62,7 @@ impl WireError {
     pub const NOT_APPLIED: u32 = 1 << 1;
 }
 
-/// What accompanies every storage call; room for a request id and a trace's context.
+/// [`crate::Request`] in C layout: what accompanies every storage call.
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug)]
 pub struct CallContext {

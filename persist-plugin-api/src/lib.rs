@@ -123,6 +123,8 @@
 //! - **tokio**: each plugin has its own runtime, entered whenever the host polls your futures, so timers, sockets,
 //!   `spawn` and `spawn_blocking` work. Never hold a runtime of your own across calls.
 //! - **Logs**: `tracing` events and spans appear in the host's log, under the host's filters and settings.
+//! - **Requests**: [`Request::current`] names the operation that a storage call is part of, for a backend's own log.
+//! - **Retries** inside an adapter are invisible to the host; [`report_retry`] has them counted in its metrics.
 //! - **Panics** are caught and become errors with the code [`ErrorCode::PANIC`]. Build with unwinding panics (the
 //!   default): a plugin built with `panic = "abort"` is refused.
 //! - **Cancellation**: the host drops the future. Leave nothing half-written behind.
@@ -143,6 +145,8 @@ mod dynamic;
 mod error;
 mod object;
 mod paging;
+mod request;
+mod retry;
 
 pub use abi::PROTOCOL;
 pub use adapter::{CompressionAdapter, StorageAdapter};
@@ -152,13 +156,15 @@ pub use dynamic::{BoxFuture, DynCompression, DynStorage};
 pub use error::{Error, ErrorCode, Result};
 pub use object::{Capabilities, ListPage, ListRequest, MAX_KEY_BYTES, MAX_SEGMENT_BYTES, ObjectMeta};
 pub use paging::{check_key, page_of_sorted};
+pub use request::Request;
+pub use retry::report_retry;
 
 /// What a program needs that loads plugins: finding the descriptor, and connecting to an opened library.
 #[cfg(feature = "host")]
 pub mod host {
     pub use crate::abi::handshake::{ENTRY_SYMBOL, HandshakeError, Plugin};
     pub use crate::abi::interface::{interface, plugin_interface};
-    pub use crate::abi::services::{LogPaused, pause_log};
+    pub use crate::abi::services::{LogPaused, on_retry, pause_log};
     pub use crate::descriptor::{MAX_DESCRIPTOR_BYTES, SECTION};
 
     /// The version of this crate.

@@ -24,9 +24,11 @@ mod msgpack;
 mod operation;
 mod process;
 mod recipe;
+mod request;
 mod rows;
 mod state;
 mod store;
+mod traces;
 mod typed;
 
 use pyo3::prelude::*;
@@ -49,11 +51,17 @@ mod _persist {
 
     use pyo3::prelude::*;
 
+    /// The metrics of this process.
+    #[pyfunction]
+    fn metrics_text(py: Python<'_>) -> String {
+        py.detach(persist_host::metrics::text)
+    }
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("ERROR_KINDS", super::errors::kinds())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        super::logging::install();
+        module.add("REQUEST", super::request::variable(module.py())?)?;
         super::process::install(module.py())?;
         super::fork::install(module.py())
     }

@@ -1,25 +1,29 @@
 //! The library's log, for Python's `logging`.
 //!
-//! An event becomes a record of the logger `persist_agents.…` that is named after its origin; a span becomes one when it
-//! ends. Whoever logs only queues: no thread of the library ever waits for the interpreter's lock.
+//! An event becomes a record of the logger `persist_agents.…` that is named after its origin. A span becomes one when it
+//! ends, at level `DEBUG`: the level that it has itself says from which level on events name it. Whoever logs only queues:
+//! no thread of the library ever waits for the interpreter's lock.
 //!
 //! What is queued is decided by the level of the logger `persist_agents`, which is read at the begin of every call.
 
 mod record;
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Instant;
 
+use persist_host::Result;
+use persist_host::config::TracesConfig;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use tracing::span::{Attributes, Id};
+use tracing::span::{self, Attributes, Id};
 use tracing::subscriber::{Interest, set_global_default};
 use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::layer::{Context, Filter, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Registry, Scope};
 
 use crate::process::Process;
+use crate::traces;
 use record::Fields;
 pub(crate) use record::Record;
 
@@ -36,10 +40,21 @@ const ERROR: u8 = 40;
 /// Records of a lower level are not wanted.
 static LEAST: AtomicU8 = AtomicU8::new(WARNING);
 
-/// Makes Python's `logging` the log of the process's copy of the library.
-pub(crate) fn install() {
-    // It fails only when the module is initialised twice in a process; then it is there already.
-    let _ = set_global_default(Registry::default().with(ToPython));
+/// Makes Python's `logging` the log of the process's copy of the library, and starts traces if they are asked for. Only the
+/// first call does so. No call waits for another, which may be under way in a process that this one was forked from.
+///
+/// # Errors
+///
+/// When traces are asked for and cannot be set up. The next call tries again.
+pub(crate) fn install(config: &TracesConfig) -> Result<()> {
+    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+    if IS_TAKEN.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    let traces = traces::start(config).inspect_err(|_| IS_TAKEN.store(false, Ordering::Relaxed))?;
+    // It fails if there is a subscriber, and nobody but this function makes one.
+    let _ = set_global_default(Registry::default().with(traces).with(ToPython.with_filter(Wanted)));
+    Ok(())
 }
 
 /// Asks Python which records are wanted.
@@ -77,6 +92,20 @@ fn is_wanted(metadata: &Metadata<'_>) -> bool {
         && metadata.target().starts_with("persist")
 }
 
+/// What keeps records that are not wanted from `ToPython`, and from it alone.
+struct Wanted;
+
+impl<S> Filter<S> for Wanted {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        is_wanted(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        // Decided anew when the level changes.
+        if is_wanted(metadata) { Interest::always() } else { Interest::never() }
+    }
+}
+
 struct ToPython;
 
 /// What is remembered of a span until it ends.
@@ -86,20 +115,18 @@ struct Open {
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToPython {
-    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        // Decided anew when the level changes.
-        if is_wanted(metadata) { Interest::always() } else { Interest::never() }
-    }
-
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        is_wanted(metadata)
-    }
-
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         span.extensions_mut().insert(Open { since: Instant::now(), fields });
+    }
+
+    fn on_record(&self, id: &Id, values: &span::Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        if let Some(open) = span.extensions_mut().get_mut::<Open>() {
+            values.record(&mut open.fields);
+        }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
@@ -110,7 +137,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToPython {
         for span in context.event_scope(event).into_iter().flat_map(Scope::from_root) {
             let extensions = span.extensions();
             let open = extensions.get::<Open>();
-            let _ = write!(spans, "{}{}", if spans.is_empty() { "" } else { " > " }, span.name());
+            let name = open.map_or(span.name(), |open| open.fields.span_name(span.name()));
+            let _ = write!(spans, "{}{name}", if spans.is_empty() { "" } else { " > " });
             if let Some(open) = open.filter(|open| !open.fields.is_empty()) {
                 let _ = write!(spans, "({})", open.fields);
             }
@@ -120,17 +148,15 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToPython {
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
+        if LEAST.load(Ordering::Relaxed) > DEBUG {
+            return;
+        }
         let (Some(process), Some(span)) = (Process::find(), context.span(&id)) else { return };
         let extensions = span.extensions();
         let Some(open) = extensions.get::<Open>() else { return };
-        let metadata = span.metadata();
-        let record = Record::of_span(
-            number(*metadata.level()),
-            metadata.target(),
-            span.name(),
-            &open.fields,
-            open.since.elapsed(),
-        );
+        let level = number(*span.metadata().level()).min(DEBUG);
+        let record =
+            Record::of_span(level, span.metadata().target(), span.name(), &open.fields, open.since.elapsed());
         drop(extensions);
         process.queue().log(record);
     }

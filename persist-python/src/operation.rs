@@ -14,6 +14,7 @@ use crate::errors::{exception, forked, raise};
 use crate::local::Local;
 use crate::logging;
 use crate::process::Process;
+use crate::request;
 
 /// How often a waiting thread looks for signals, such as Ctrl-C.
 const SIGNALS_EVERY: Duration = Duration::from_millis(100);
@@ -69,7 +70,8 @@ impl Operation {
         let work = self.take()?;
         let process = Process::current(py)?;
         logging::read_level(py)?;
-        let done = py.detach(|| process.runtime().block_on(until_signal(work)));
+        let request = request::current(py)?;
+        let done = py.detach(|| process.runtime().block_on(request.scope(until_signal(work))));
         process.queue().flush_log(py);
         match done? {
             Ok(result) => result.into_object(py),
@@ -83,7 +85,8 @@ impl Operation {
         let process = Process::current(py)?;
         logging::read_level(py)?;
         let future = event_loop.call_method0("create_future")?;
-        let work = self.take()?;
+        let request = request::current(py)?;
+        let work = request.scope(self.take()?);
         let (to_loop, to_future) = (event_loop.clone().unbind(), future.clone().unbind());
         let task = process.runtime().spawn(async move {
             let result = work.await;

@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::deliver::Queue;
 use crate::errors::raise;
+use crate::traces;
 
 /// The processes so far, oldest first: this one, those that it was forked from, and nothing else. A child has its parent's
 /// memory but none of its threads, so it makes everything anew and leaves the parent's alone.
@@ -25,6 +26,7 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
 
 #[pyfunction]
 fn end(py: Python<'_>) {
+    traces::finish(py);
     if let Some(process) = Process::find() {
         process.queue.close(py);
     }

@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::errors::raise;
 use crate::local::Local;
+use crate::logging;
 
 /// The name of a store that is made without a config.
 const UNNAMED: &str = "store";
@@ -70,6 +71,7 @@ impl Recipe {
             // A program that names the storage itself knows that it keeps nothing.
             Source::Given(store) => (Config::from_store_value(UNNAMED, store.clone())?, None, StoreUse::Try),
         };
+        logging::install(&config.traces)?;
         let plugins = Arc::new(Plugins::discover(&self.plugins.search(&config)));
         let options = open_store_options(&config, name.as_deref(), &plugins, purpose).await?;
         if is_inherited && purpose == StoreUse::Try {

@@ -13,6 +13,7 @@ use crate::errors::{exception, forked, raise};
 use crate::local::Local;
 use crate::operation::{Operation, Outcome};
 use crate::process::Process;
+use crate::request;
 
 /// How many rows may wait for whoever asked for them.
 const AHEAD: usize = 64;
@@ -37,7 +38,8 @@ impl Rows {
         F: Future<Output = ()> + Send + 'static,
     {
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let task = Process::current(py)?.runtime().spawn(produce(Sender(sender)));
+        let rows = request::current(py)?.scope(produce(Sender(sender)));
+        let task = Process::current(py)?.runtime().spawn(rows);
         Ok(Self(Local::new(Producer { receiver: Arc::new(Mutex::new(receiver)), task })))
     }
 }

@@ -30,22 +30,25 @@ def test_spans_become_records_when_they_end(memory: Store, caplog: pytest.LogCap
     with caplog.at_level(logging.DEBUG, "persist_agents"):
         memory.save("planner", "trip-7", {"x": 1})
         memory.restore("planner", "trip-7")
-    records = [record for record in caplog.records if record.name.startswith("persist_agents.host")]
+    records = [record for record in caplog.records if record.name == "persist_agents.operation"]
     # They are there when the call returns.
     saves = [record for record in records if record.getMessage().startswith("save took")]
     assert len(saves) == 1
     extra: Any = saves[0]
     assert saves[0].levelno == logging.DEBUG
-    assert saves[0].name == "persist_agents.host.engine.save"
-    assert extra.persist_fields["session"] == "planner/trip-7"
+    fields = extra.persist_fields
+    assert (fields["agent"], fields["session"], fields["index"]) == ("planner", "trip-7", "0")
+    assert not any(name.startswith("otel") for name in fields)
     assert any(record.getMessage().startswith("restore took") for record in records)
+    calls = [record for record in caplog.records if record.name == "persist_agents.storage"]
+    assert any(record.getMessage().startswith("save_if_absent took") for record in calls)
     caplog.clear()
     memory.save("planner", "trip-7", {"x": 2})
     assert caplog.records == []
 
 
 def test_a_logger_below_can_be_silenced(memory: Store, caplog: pytest.LogCaptureFixture) -> None:
-    below = logging.getLogger("persist_agents.host.engine.save")
+    below = logging.getLogger("persist_agents.operation")
     below.setLevel(logging.ERROR)
     try:
         with caplog.at_level(logging.DEBUG, "persist_agents"):

@@ -3,6 +3,7 @@
 mod artifacts;
 mod bench_codecs;
 mod bench_limits;
+mod bench_overhead;
 mod bench_save;
 mod bench_sessions;
 mod demo;
@@ -41,6 +42,7 @@ Commands:
   bench-limits [STATES]
                       Time saves and restores, built for release, beside a durable write and a hash; on the real
                       states in the directory STATES, or on made ones
+  bench-overhead      Count the instructions of a warm save, with valgrind: unwatched, with metrics, with logs
   bench-save [FILE]   Compare `persist save`, built for release, with `gzip -6`: on FILE, or on a state of 50 MB
   bench-sessions [--steps N] [--sessions DIR] [--codec NAME] [--option KEY=N]... [--layout KEY=N]... [--json]
                       Replay recorded sessions with `persist bench`, built for release: the first N states of each,
@@ -83,6 +85,7 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         (Some("plugins"), [directory]) if !is_option(directory) => plugins::run(Some(directory.as_ref())),
         (Some("bench-limits"), []) => bench_limits::run(None),
         (Some("bench-limits"), [states]) if !is_option(states) => bench_limits::run(Some(states.as_ref())),
+        (Some("bench-overhead"), []) => bench_overhead::run(),
         (Some("bench-save"), []) => bench_save::run(None),
         (Some("bench-save"), [file]) if !is_option(file) => bench_save::run(Some(file.as_ref())),
         (Some("bench-codecs"), rest) => bench_codecs::run(rest),
@@ -99,8 +102,8 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         }
         (
             Some(
-                known @ ("test" | "plugins" | "bench-limits" | "bench-save" | "servers" | "test-python"
-                | "help"),
+                known @ ("test" | "plugins" | "bench-limits" | "bench-overhead" | "bench-save" | "servers"
+                | "test-python" | "help"),
             ),
             _,
         ) => Err(Error::usage(format!("wrong arguments for `{known}`"))),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use persist_test_support::{PERSIST_BIN_VARIABLE, SeaweedFs, profile_dir};
+use persist_test_support::{PERSIST_BIN_VARIABLE, Rotel, SeaweedFs, profile_dir};
 
 use crate::{
     artifacts,
@@ -15,6 +15,10 @@ use crate::{
 
 /// Names the wheel to the test that follows the README.
 const WHEEL_VARIABLE: &str = "PERSIST_TEST_WHEEL";
+
+/// Name a collector's endpoint and the file that it writes spans to.
+const COLLECTOR_VARIABLE: &str = "PERSIST_TEST_OTLP";
+const COLLECTOR_LOG_VARIABLE: &str = "PERSIST_TEST_OTLP_LOG";
 
 /// Runs them by themselves, with a server of their own.
 pub(crate) fn run_alone(slow: bool) -> Result<()> {
@@ -30,6 +34,7 @@ pub(crate) fn run(server: &SeaweedFs, slow: bool) -> Result<Outcome> {
     run_command(in_package(&venv, "mypy").args(["--strict", "--package", "persist_agents"]))?;
     run_command(in_package(&venv, "mypy").args(["--strict", "tests"]))?;
     run_command(in_package(&venv, "pyright").arg("--pythonpath").arg(venv.program("python")))?;
+    let collector = Rotel::try_start()?;
     let mut tests = in_package(&venv, "python");
     tests.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider"]);
     tests.args(["--doctest-modules", "--pyargs", "persist_agents", "tests"]);
@@ -39,6 +44,8 @@ pub(crate) fn run(server: &SeaweedFs, slow: bool) -> Result<Outcome> {
     tests
         .env(WHEEL_VARIABLE, wheel)
         .env(PERSIST_BIN_VARIABLE, artifacts::persist())
+        .env(COLLECTOR_VARIABLE, collector.http())
+        .env(COLLECTOR_LOG_VARIABLE, collector.log_file())
         .envs(server.environment());
     run_command(&mut tests)?;
     Ok(Outcome::Done)

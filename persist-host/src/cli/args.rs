@@ -3,6 +3,7 @@
 mod attachment;
 mod bench;
 mod collect;
+mod doctor;
 mod history;
 mod plugins;
 mod prune;
@@ -12,12 +13,14 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use persist_host::audit::Head;
 use persist_host::{Expect, RefPattern, SessionRef, SnapshotIndex, SnapshotName, SnapshotRef, WriteId};
 
 use super::help;
 pub(crate) use attachment::{AttachmentCommand, GetArgs, PutArgs};
 pub(crate) use bench::{BenchArgs, Synthetic};
 pub(crate) use collect::CollectArgs;
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use history::{LabelArgs, LogArgs, StatsArgs};
 pub(crate) use plugins::{CheckPluginArgs, NewPluginArgs, PluginKind};
 pub(crate) use prune::PruneArgs;
@@ -70,9 +73,15 @@ pub(crate) struct GlobalArgs {
     /// How much to log
     #[arg(long, global = true, value_name = "LEVEL")]
     pub(crate) log_level: Option<LogLevel>,
-    /// How to log
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
-    pub(crate) log_format: LogFormat,
+    /// How to log: text, unless the config says otherwise
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// The file to log to, instead of standard error
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) log_file: Option<PathBuf>,
+    /// Write metrics to this file when the command ends
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) metrics_file: Option<PathBuf>,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: ColorChoice,
@@ -142,9 +151,17 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Measure a store: replay states into a scratch session of it
     Bench(BenchArgs),
+    /// Check config, plugins and stores, and say what to do about what is wrong
+    ///
+    /// Each store, or the one that --store names, is tried with a small object that is deleted again. The exit code is 0 if
+    /// saving and restoring can work.
+    Doctor(DoctorArgs),
     /// Look at plugins
     #[command(subcommand, arg_required_else_help = true)]
     Plugins(PluginsCommand),
+    /// Look at the audit log
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(AuditCommand),
     /// Look at the config
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
@@ -299,6 +316,22 @@ pub(crate) struct PluginsLockArgs {
     /// Write the lock file of one directory here, and not into the directory
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check that no record of the audit log was changed, added or removed, and print its head
+    Verify(AuditVerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerifyArgs {
+    /// The file; the one that the config names if absent
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// A head that was printed earlier and kept elsewhere: also checks that the log was not cut short or replaced
+    #[arg(long, value_name = "SEQ:SHA256")]
+    pub(crate) head: Option<Head>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -467,6 +500,7 @@ mod tests {
             "persist label a/b x",
             "persist stats a/b@1",
             "persist bench",
+            "persist doctor --timeout 0",
             "persist bench states --generate 2,1k,10",
             "persist bench --generate 2,1k",
             "persist bench states --steps 0",

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use persist_host::config::{AdapterConfig, AdapterSection, Config, ConfigSource};
+use persist_host::audit::Recorded;
+use persist_host::config::{AdapterConfig, AdapterSection, Config, ConfigSource, LogConfig};
 use persist_host::{Error, ErrorKind, Plugins, StoreUse, TrustedKey, open_compression, open_store};
 use serde_json::{Map, Value, json};
 
@@ -74,11 +75,49 @@ fn effective(config: &Config) -> Value {
     let keys: Vec<_> = config.plugins.trusted_keys.iter().map(TrustedKey::as_str).collect();
     let plugins = json!({ "path": path, "require_lock": config.plugins.require_lock, "trusted_keys": keys });
     let mut effective = json!({ "stores": stores, "plugins": plugins });
+    if let Some(audit) = &config.audit {
+        effective["audit"] = json!({
+            "file": audit.file.to_string_lossy(),
+            "operations": match audit.recorded {
+                Recorded::All => "all",
+                Recorded::Changes => "changes",
+            },
+            "sync": audit.sync,
+        });
+        if let Some(principal) = &audit.principal {
+            effective["audit"]["principal"] = json!(principal);
+        }
+    }
+    if let Some(listen) = config.metrics.listen {
+        effective["metrics"] =
+            json!({ "listen": listen.to_string(), "allow_remote": !listen.ip().is_loopback() });
+    }
+    if config.log != LogConfig::default() {
+        effective["log"] = log(&config.log);
+    }
+    if let Some(endpoint) = &config.traces.endpoint {
+        let protocol = config.traces.protocol.unwrap_or_default();
+        effective["traces"] = json!({ "endpoint": endpoint, "protocol": protocol.name() });
+    }
     // TOML has no null: a default that is not there is left out.
     if let Some(default) = &config.default {
         effective["default"] = json!(default);
     }
     effective
+}
+
+fn log(config: &LogConfig) -> Value {
+    let mut table = json!({ "format": config.format.name(), "rotation": config.rotation.name() });
+    if let Some(file) = &config.file {
+        table["file"] = json!(file.to_string_lossy());
+    }
+    if let Some(filter) = &config.filter {
+        table["filter"] = json!(filter);
+    }
+    if let Some(keep) = config.keep {
+        table["keep"] = json!(keep);
+    }
+    table
 }
 
 /// An adapter's section, with secrets masked and what came from the environment as it was written.

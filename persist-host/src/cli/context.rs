@@ -33,6 +33,11 @@ impl Context {
         }
     }
 
+    /// The flags.
+    pub(crate) fn args(&self) -> &GlobalArgs {
+        &self.args
+    }
+
     /// Where results go.
     pub(crate) fn output(&self) -> &Output {
         &self.output

@@ -37,6 +37,9 @@ Environment:
   PERSIST_STORE         the store to use
   PERSIST_PLUGIN_PATH   directories to search for plugins, separated as in PATH
   PERSIST_LOG           the log filter, for example debug or persist_host=trace,warn
+  PERSIST_REQUEST_ID    the id of the request that the command is part of, for logs, traces and the audit log
+  TRACEPARENT           the place in a trace that the command continues (W3C Trace Context)
+  OTEL_...              where and how to send traces
   NO_COLOR              if set, no colour";
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! From a document to a checked [`Config`].
 
+mod audit;
 mod layout;
+mod metrics;
 mod plugins;
 mod retention;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -35,7 +38,7 @@ pub(super) fn interpret(
     source: ConfigSource,
 ) -> Result<Config> {
     let top = Table { document: &document, path: String::new(), entries: &document.root };
-    top.allow(&["default", "plugins", "stores"])?;
+    top.allow(&["audit", "default", "log", "metrics", "plugins", "stores", "traces"])?;
     let stores = match top.table("stores")? {
         Some(table) => stores(&table)?,
         None => BTreeMap::new(),
@@ -55,7 +58,23 @@ pub(super) fn interpret(
         Some(table) => plugins::plugins(&table)?,
         None => PluginsConfig::default(),
     };
-    Ok(Config { default, stores, plugins, source, lines: document.lines, written })
+    let audit = top.table("audit")?.map(|table| audit::audit(&table)).transpose()?;
+    let metrics =
+        top.table("metrics")?.map(|table| metrics::metrics(&table)).transpose()?.unwrap_or_default();
+    let log = top.table("log")?.map(|table| telemetry::log(&table)).transpose()?.unwrap_or_default();
+    let traces = top.table("traces")?.map(|table| telemetry::traces(&table)).transpose()?.unwrap_or_default();
+    Ok(Config {
+        default,
+        stores,
+        plugins,
+        audit,
+        metrics,
+        log,
+        traces,
+        source,
+        lines: document.lines,
+        written,
+    })
 }
 
 fn stores(table: &Table<'_>) -> Result<BTreeMap<String, StoreConfig>> {

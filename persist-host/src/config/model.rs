@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 use super::document::{Document, child};
 use super::interpret::interpret;
 use super::source::ConfigSource;
+use super::telemetry::{LogConfig, TracesConfig};
+use crate::audit::AuditConfig;
+use crate::metrics::MetricsConfig;
 use crate::retention::KeepRules;
 use crate::{Error, ErrorKind, Result, TrustPolicy, TrustedKey, Tuning};
 
@@ -22,6 +25,14 @@ pub struct Config {
     pub stores: BTreeMap<String, StoreConfig>,
     /// What it says of plugins.
     pub plugins: PluginsConfig,
+    /// The audit trail, if operations are to be recorded: the table `audit`.
+    pub audit: Option<AuditConfig>,
+    /// How metrics are served: the table `metrics`.
+    pub metrics: MetricsConfig,
+    /// How the command logs: the table `log`.
+    pub log: LogConfig,
+    /// Where traces are sent: the table `traces`.
+    pub traces: TracesConfig,
     /// Where it came from.
     pub source: ConfigSource,
     pub(super) lines: BTreeMap<String, usize>,
@@ -94,6 +105,10 @@ impl Config {
             default: Some(name.clone()),
             stores: BTreeMap::from([(name, store)]),
             plugins: PluginsConfig::default(),
+            audit: None,
+            metrics: MetricsConfig::default(),
+            log: LogConfig::default(),
+            traces: TracesConfig::default(),
             source: ConfigSource::BuiltIn,
             lines: BTreeMap::new(),
             written: BTreeMap::new(),

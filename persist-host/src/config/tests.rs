@@ -180,7 +180,10 @@ fn adapters_options_can_be_located() {
 #[test]
 fn mistakes_name_file_line_and_key() {
     for (text, expected) in [
-        ("\nstore = 1", "etc/p.toml:2: unknown key `store`; allowed here: default, plugins, stores"),
+        (
+            "\nstore = 1",
+            "etc/p.toml:2: unknown key `store`; allowed here: audit, default, log, metrics, plugins, stores, traces",
+        ),
         (
             "[stores.\"a b\"]\nstorge = {}",
             "etc/p.toml:2: unknown key `stores.\"a b\".storge`; allowed here: call_timeout, compression, layout, retention, single_writer, storage",
@@ -308,7 +311,10 @@ fn mistakes_name_file_line_and_key() {
 #[test]
 fn json_mistakes_name_file_line_and_key_too() {
     for (text, expected) in [
-        ("{\n\"store\":\n1}", "etc/p.json:2: unknown key `store`; allowed here: default, plugins, stores"),
+        (
+            "{\n\"store\":\n1}",
+            "etc/p.json:2: unknown key `store`; allowed here: audit, default, log, metrics, plugins, stores, traces",
+        ),
         (
             "{\"plugins\": {\n\n\"path\": null}}",
             "etc/p.json:3: `plugins.path` is null; expected a list of directories such as [\"/opt/persist/plugins\"]",

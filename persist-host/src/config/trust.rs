@@ -9,8 +9,19 @@ use super::document::{Document, child, element};
 use super::error::untrusted;
 use crate::Result;
 
-/// Keys of the top level that decide which code runs and what is believed of it.
-const SENSITIVE_SECTIONS: [&str; 4] = ["keys", "lock", "plugin", "plugins"];
+/// Keys of the top level that decide which code runs, what is believed of it and where it is written what was done.
+const SENSITIVE_SECTIONS: [(&str, &str); 8] = [
+    ("audit", "it could make Persist write to any of your files"),
+    ("keys", FOREIGN_CODE),
+    ("lock", FOREIGN_CODE),
+    ("log", "it could make Persist write to any of your files"),
+    ("metrics", "it could make Persist open a port"),
+    ("plugin", FOREIGN_CODE),
+    ("plugins", FOREIGN_CODE),
+    ("traces", "it could send the names of your sessions elsewhere"),
+];
+
+const FOREIGN_CODE: &str = "it could make Persist run or trust foreign code";
 
 /// Refuses a document that says more than its origin is trusted with.
 ///
@@ -18,9 +29,8 @@ const SENSITIVE_SECTIONS: [&str; 4] = ["keys", "lock", "plugin", "plugins"];
 ///
 /// The code `config_untrusted`, naming file, line, key and reason.
 pub(super) fn check(document: &Document) -> Result<()> {
-    for section in SENSITIVE_SECTIONS {
+    for (section, reason) in SENSITIVE_SECTIONS {
         if document.root.contains_key(section) {
-            let reason = "it could make Persist run or trust foreign code";
             return Err(untrusted(document, section, reason));
         }
     }

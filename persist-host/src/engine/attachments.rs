@@ -12,6 +12,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::errors::deleted;
 use super::{Position, Store};
+use crate::observe::Operation;
 use crate::{
     AttachMode, AttachRequest, AttachmentInfo, AttachmentName, Error, ErrorKind, Result, SessionRef,
     SnapshotIndex, SnapshotRef, key,
@@ -50,19 +51,24 @@ impl Store {
     /// [`ErrorKind::NotFound`] when there is no such snapshot, [`ErrorKind::Conflict`] when the name is taken and
     /// [`AttachMode::Once`] was asked for, [`ErrorKind::OutcomeUnknown`] when the backend left open whether it was
     /// stored; otherwise what the backend or the codec reports.
-    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %request.snapshot, bytes = request.content.len()))]
     pub async fn attach(&self, request: AttachRequest) -> Result<AttachmentInfo> {
-        self.open_marker().await?;
-        self.check_writable().await?;
-        let session = &request.snapshot.session;
-        let index = match request.snapshot.index {
-            // What this process has just saved need not be looked for.
-            Some(index) if self.remembered(session).is_some_and(|view| view.newest == Some(index)) => index,
-            _ => self.show(&request.snapshot).await?.snapshot_index,
+        let operation = self.operation(Operation::Attach, &request.snapshot);
+        let work = async {
+            self.open_marker().await?;
+            self.check_writable().await?;
+            let session = &request.snapshot.session;
+            let index = match request.snapshot.index {
+                // What this process has just saved need not be looked for.
+                Some(index) if self.remembered(session).is_some_and(|view| view.newest == Some(index)) => {
+                    index
+                }
+                _ => self.show(&request.snapshot).await?.snapshot_index,
+            };
+            let place = Place::new(session, index, &request.name);
+            let draft = Draft::new(request.content, request.media_type);
+            Ok(self.put_attachment(&place, &draft, request.mode).await?.0)
         };
-        let place = Place::new(session, index, &request.name);
-        let draft = Draft::new(request.content, request.media_type);
-        Ok(self.put_attachment(&place, &draft, request.mode).await?.0)
+        operation.run(work).await
     }
 
     /// The attachments of a live snapshot, in the order of their names. Headers are read, contents are not.
@@ -70,22 +76,25 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such snapshot, [`ErrorKind::Integrity`] when a header is damaged;
     /// otherwise what the backend reports.
-    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %reference))]
     pub async fn attachments(&self, reference: &SnapshotRef) -> Result<Vec<AttachmentInfo>> {
-        self.open_marker().await?;
-        let (session, index) = (&reference.session, self.index_of(reference).await?);
-        let listed = self.list_attachments(session, index).await?;
-        let newest = listed.into_iter().map(|(prefix, version)| async move {
-            let newest = self.newest_version(&prefix, Some(version)).await?;
-            Ok::<_, Error>(newest.map(|newest| newest.info()))
-        });
-        let newest = stream::iter(newest).buffer_unordered(ATTACHMENTS_AT_ONCE);
-        let mut attachments: Vec<AttachmentInfo> =
-            newest.try_filter_map(|found| std::future::ready(Ok(found))).try_collect().await?;
-        // After all that was read: a deletion may have taken some of it away meanwhile.
-        self.expect_live(session, index).await?;
-        attachments.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Ok(attachments)
+        let operation = self.operation(Operation::Attachments, reference);
+        let work = async {
+            self.open_marker().await?;
+            let (session, index) = (&reference.session, self.index_of(reference).await?);
+            let listed = self.list_attachments(session, index).await?;
+            let newest = listed.into_iter().map(|(prefix, version)| async move {
+                let newest = self.newest_version(&prefix, Some(version)).await?;
+                Ok::<_, Error>(newest.map(|newest| newest.info()))
+            });
+            let newest = stream::iter(newest).buffer_unordered(ATTACHMENTS_AT_ONCE);
+            let mut attachments: Vec<AttachmentInfo> =
+                newest.try_filter_map(|found| std::future::ready(Ok(found))).try_collect().await?;
+            // After all that was read: a deletion may have taken some of it away meanwhile.
+            self.expect_live(session, index).await?;
+            attachments.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+            Ok(attachments)
+        };
+        operation.run(work).await
     }
 
     /// Gives back the newest version of an attachment; every byte that was read has been checked.
@@ -93,23 +102,28 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such snapshot or attachment, [`ErrorKind::Integrity`] when its object
     /// is damaged, [`ErrorKind::Plugin`] when its codec is not installed; otherwise what the backend reports.
-    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %reference))]
     pub async fn read_attachment(
         &self,
         reference: &SnapshotRef,
         name: &AttachmentName,
     ) -> Result<(AttachmentInfo, Bytes)> {
-        self.open_marker().await?;
-        let index = self.index_of(reference).await?;
-        let place = Place::new(&reference.session, index, name);
-        let found = self.load_newest(&place.prefix).await;
-        // Of a snapshot that is deleted, it does not matter what is damaged.
-        self.expect_live(&reference.session, index).await?;
-        found?.ok_or_else(|| {
-            let message = format!("there is no {}", place.describe());
-            Error::new(ErrorKind::NotFound, "attachment_not_found", message)
-                .with_hint(format!("`persist attachment list {}@{index}` shows what there is", place.session))
-        })
+        let operation = self.operation(Operation::ReadAttachment, reference);
+        let work = async {
+            self.open_marker().await?;
+            let index = self.index_of(reference).await?;
+            let place = Place::new(&reference.session, index, name);
+            let found = self.load_newest(&place.prefix).await;
+            // Of a snapshot that is deleted, it does not matter what is damaged.
+            self.expect_live(&reference.session, index).await?;
+            found?.ok_or_else(|| {
+                let message = format!("there is no {}", place.describe());
+                Error::new(ErrorKind::NotFound, "attachment_not_found", message).with_hint(format!(
+                    "`persist attachment list {}@{index}` shows what there is",
+                    place.session
+                ))
+            })
+        };
+        operation.run(work).await
     }
 
     /// The attachments of a live snapshot with their contents, in the order of their names; every byte that was read has
@@ -117,14 +131,17 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::read_attachment`].
-    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %reference))]
     pub async fn read_attachments(&self, reference: &SnapshotRef) -> Result<Vec<(AttachmentInfo, Bytes)>> {
-        self.open_marker().await?;
-        let (session, index) = (&reference.session, self.index_of(reference).await?);
-        let loaded = self.load_attachments(session, index).await;
-        // Of a snapshot that is deleted, it does not matter what is damaged.
-        self.expect_live(session, index).await?;
-        loaded
+        let operation = self.operation(Operation::ReadAttachments, reference);
+        let work = async {
+            self.open_marker().await?;
+            let (session, index) = (&reference.session, self.index_of(reference).await?);
+            let loaded = self.load_attachments(session, index).await;
+            // Of a snapshot that is deleted, it does not matter what is damaged.
+            self.expect_live(session, index).await?;
+            loaded
+        };
+        operation.run(work).await
     }
 
     /// Where a session stands, and the attachments of one of its snapshots with their contents: all that can change about
@@ -133,13 +150,14 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::read_attachment`], except that the snapshot need not be there.
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session, %index))]
     pub async fn glance(
         &self,
         session: &SessionRef,
         index: SnapshotIndex,
     ) -> Result<(Position, Vec<(AttachmentInfo, Bytes)>)> {
-        tokio::try_join!(self.position(session), self.load_attachments(session, index))
+        let operation = self.operation(Operation::Glance, session);
+        let work = async { tokio::try_join!(self.position(session), self.load_attachments(session, index)) };
+        operation.run(work).await
     }
 
     /// The attachments that lie at a snapshot, whether or not it is live.
@@ -171,33 +189,36 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::read_attachment`] and [`Store::attach`].
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session, %index))]
     pub async fn copy_attachments(
         &self,
         to: &Self,
         session: &SessionRef,
         index: SnapshotIndex,
     ) -> Result<u64> {
-        let reference = SnapshotRef { session: session.clone(), index: Some(index) };
-        let attachments = self.attachments(&reference).await?;
-        if attachments.is_empty() {
-            return Ok(0);
-        }
-        to.check_marker().await?;
-        to.create_marker().await?;
-        let copies = attachments.into_iter().map(|info| async move {
-            let place = Place::new(session, index, &info.name);
-            let Some((info, content)) = self.load_newest(&place.prefix).await? else {
-                // It can have gone only with its snapshot.
-                return Err(deleted(session, index));
-            };
-            let draft = Draft::copied(&info, content);
-            Ok(u64::from(to.put_attachment(&place, &draft, AttachMode::Upsert).await?.1))
-        });
-        stream::iter(copies)
-            .buffer_unordered(ATTACHMENTS_AT_ONCE)
-            .try_fold(0, |sum, one| async move { Ok(sum + one) })
-            .await
+        let operation = self.operation(Operation::CopyAttachments, session);
+        let work = async {
+            let reference = SnapshotRef { session: session.clone(), index: Some(index) };
+            let attachments = self.attachments(&reference).await?;
+            if attachments.is_empty() {
+                return Ok(0);
+            }
+            to.check_marker().await?;
+            to.create_marker().await?;
+            let copies = attachments.into_iter().map(|info| async move {
+                let place = Place::new(session, index, &info.name);
+                let Some((info, content)) = self.load_newest(&place.prefix).await? else {
+                    // It can have gone only with its snapshot.
+                    return Err(deleted(session, index));
+                };
+                let draft = Draft::copied(&info, content);
+                Ok(u64::from(to.put_attachment(&place, &draft, AttachMode::Upsert).await?.1))
+            });
+            stream::iter(copies)
+                .buffer_unordered(ATTACHMENTS_AT_ONCE)
+                .try_fold(0, |sum, one| async move { Ok(sum + one) })
+                .await
+        };
+        operation.run(work).await
     }
 
     async fn index_of(&self, reference: &SnapshotRef) -> Result<SnapshotIndex> {

@@ -12,6 +12,7 @@ use super::head::View;
 use super::manifest::{Decided, Decisions};
 use super::survey::{Segment, left, unreadable as unreadable_records};
 use crate::format::{Mark, MarkKind};
+use crate::observe::Operation;
 use crate::{Error, ErrorKind, Result, SessionRef, Timestamp, WriteId, key};
 
 /// How often a collection starts again because another decision came first.
@@ -46,27 +47,30 @@ impl Store {
     /// [`ErrorKind::OutcomeUnknown`] when the backend left a decision open; otherwise what the backend reports. What was
     /// freed before an error stays freed. A snapshot that cannot be read is no error, but counted in
     /// [`Collected::unreadable`].
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session))]
     pub async fn collect(&self, session: &SessionRef) -> Result<Collected> {
-        self.open_marker().await?;
-        self.check_writable().await?;
-        for _ in 0..DECISION_ATTEMPTS {
-            let view = self.read_view(session).await?;
-            let Some(segments) = self.survey(session, &view).await? else { continue };
-            if self.must_seal(&view, &segments) {
-                self.put_seal(session, &view).await?;
-                continue;
+        let operation = self.operation(Operation::Collect, session);
+        let work = async {
+            self.open_marker().await?;
+            self.check_writable().await?;
+            for _ in 0..DECISION_ATTEMPTS {
+                let view = self.read_view(session).await?;
+                let Some(segments) = self.survey(session, &view).await? else { continue };
+                if self.must_seal(&view, &segments) {
+                    self.put_seal(session, &view).await?;
+                    continue;
+                }
+                let Some(next) = plan(&view.decisions, &segments) else {
+                    return self.finish(session, &view, &segments).await;
+                };
+                if matches!(self.decide(session, &next).await?, Decided::Yes) {
+                    let view = View::new(next, view.head);
+                    self.remember(session, view.clone());
+                    return self.finish(session, &view, &segments).await;
+                }
             }
-            let Some(next) = plan(&view.decisions, &segments) else {
-                return self.finish(session, &view, &segments).await;
-            };
-            if matches!(self.decide(session, &next).await?, Decided::Yes) {
-                let view = View::new(next, view.head);
-                self.remember(session, view.clone());
-                return self.finish(session, &view, &segments).await;
-            }
-        }
-        Err(busy(session))
+            Err(busy(session))
+        };
+        operation.run(work).await
     }
 
     /// Whether everything is deleted but the newest segment still open, so that its content would have to stay.

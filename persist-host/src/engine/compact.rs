@@ -12,6 +12,7 @@ use super::manifest::{Decided, Decisions};
 use super::objects::Created;
 use super::survey::{Segment, left, unreadable as unreadable_records};
 use crate::format::{Generation, IndexSet, SnapshotObject};
+use crate::observe::Operation;
 use crate::{Error, Result, SessionRef, SnapshotIndex, WriteId, key};
 
 impl Store {
@@ -22,46 +23,49 @@ impl Store {
     /// As [`Store::collect`]; a kept snapshot that cannot be restored is [`ErrorKind::Integrity`](crate::ErrorKind) and
     /// nothing is erased that it is built on. What cannot be erased because a record beside it cannot be read is counted
     /// in [`Collected::left`].
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session))]
     pub async fn compact(&self, session: &SessionRef) -> Result<Collected> {
-        let mut total = self.collect(session).await?;
-        let mut lost = 0;
-        while lost < DECISION_ATTEMPTS {
-            let mut view = self.read_view(session).await?;
-            let Some(segments) = self.survey(session, &view).await? else {
-                lost += 1;
-                continue;
-            };
-            if !segments.iter().any(|segment| holds_erasable(segment, &view)) {
-                let swept = self.sweep(session, &view.decisions, unreadable_records(&segments)).await?;
-                total.add(&swept);
-                total.left = left(&segments, &view.decisions);
-                self.cache().remove(session);
-                return Ok(total);
-            }
-            let newest = segments.len() - 1;
-            for (at, segment) in segments.iter().enumerate() {
-                if !holds_erasable(segment, &view) {
+        let operation = self.operation(Operation::Compact, session);
+        let work = async {
+            let mut total = self.collect(session).await?;
+            let mut lost = 0;
+            while lost < DECISION_ATTEMPTS {
+                let mut view = self.read_view(session).await?;
+                let Some(segments) = self.survey(session, &view).await? else {
+                    lost += 1;
                     continue;
+                };
+                if !segments.iter().any(|segment| holds_erasable(segment, &view)) {
+                    let swept = self.sweep(session, &view.decisions, unreadable_records(&segments)).await?;
+                    total.add(&swept);
+                    total.left = left(&segments, &view.decisions);
+                    self.cache().remove(session);
+                    return Ok(total);
                 }
-                if at == newest {
-                    self.put_seal(session, &view).await?;
-                    break;
-                }
-                // As long as no other decision comes first, the survey is still right about the segments that follow.
-                match self.rewrite(session, &view, segment).await? {
-                    Some((rewritten, decisions)) => {
-                        total.rewritten += rewritten;
-                        view = View::new(decisions, view.head);
+                let newest = segments.len() - 1;
+                for (at, segment) in segments.iter().enumerate() {
+                    if !holds_erasable(segment, &view) {
+                        continue;
                     }
-                    None => {
-                        lost += 1;
+                    if at == newest {
+                        self.put_seal(session, &view).await?;
                         break;
                     }
+                    // As long as no other decision comes first, the survey is still right about the segments that follow.
+                    match self.rewrite(session, &view, segment).await? {
+                        Some((rewritten, decisions)) => {
+                            total.rewritten += rewritten;
+                            view = View::new(decisions, view.head);
+                        }
+                        None => {
+                            lost += 1;
+                            break;
+                        }
+                    }
                 }
             }
-        }
-        Err(busy(session))
+            Err(busy(session))
+        };
+        operation.run(work).await
     }
 
     /// Rewrites a closed segment; how many snapshots of it are kept, and the decisions that hold then. `None` when

@@ -19,6 +19,7 @@ use super::manifest::Decisions;
 use super::objects::Located;
 use super::verify::Depth;
 use crate::format::{IndexSet, Record};
+use crate::observe::Operation;
 use crate::{Error, ErrorKind, RefPattern, Result, SessionRef, SnapshotIndex, SnapshotRef, key};
 use decisions::Transferred;
 use place::{Placed, find};
@@ -76,7 +77,6 @@ impl Store {
     /// holds anything that is not the source's; [`ErrorKind::Integrity`] when either cannot be read;
     /// [`ErrorKind::OutcomeUnknown`] when a backend left open what was written; otherwise what the backends or codecs
     /// report. What was copied before an error stays.
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session))]
     pub async fn copy_session(
         &self,
         to: &Self,
@@ -84,39 +84,44 @@ impl Store {
         options: CopyOptions,
         progress: &(dyn Fn(SnapshotIndex) + Sync),
     ) -> Result<Copied> {
-        self.open_marker().await?;
-        to.check_writable().await?;
-        to.check_marker().await?;
-        let mut total = Copied::default();
-        for _ in 0..COPY_ATTEMPTS {
-            let source = self.read_view(session).await?;
-            let head = source.head.ok_or_else(|| no_session(session))?;
-            if let Some(index) = options.until {
-                self.show(&SnapshotRef { session: session.clone(), index: Some(index) }).await?;
+        let operation = self.operation(Operation::CopySession, session);
+        let work = async {
+            self.open_marker().await?;
+            to.check_writable().await?;
+            to.check_marker().await?;
+            let mut total = Copied::default();
+            for _ in 0..COPY_ATTEMPTS {
+                let source = self.read_view(session).await?;
+                let head = source.head.ok_or_else(|| no_session(session))?;
+                if let Some(index) = options.until {
+                    self.show(&SnapshotRef { session: session.clone(), index: Some(index) }).await?;
+                }
+                let last = options.until.unwrap_or(head);
+                let mut copy = Copy {
+                    from: self,
+                    to,
+                    session,
+                    progress,
+                    source: source.decisions,
+                    target: View::default(),
+                    erased: IndexSet::new(),
+                    newest: None,
+                    done: &mut total,
+                };
+                if !copy.run(head, last).await? {
+                    continue;
+                }
+                let holds_any =
+                    copy.target.head.is_some_and(|head| head.get() >= copy.target.decisions.boundary);
+                if options.verify {
+                    total.verified = Some(if holds_any { to.verify_copy(session).await? } else { 0 });
+                }
+                return Ok(total);
             }
-            let last = options.until.unwrap_or(head);
-            let mut copy = Copy {
-                from: self,
-                to,
-                session,
-                progress,
-                source: source.decisions,
-                target: View::default(),
-                erased: IndexSet::new(),
-                newest: None,
-                done: &mut total,
-            };
-            if !copy.run(head, last).await? {
-                continue;
-            }
-            let holds_any = copy.target.head.is_some_and(|head| head.get() >= copy.target.decisions.boundary);
-            if options.verify {
-                total.verified = Some(if holds_any { to.verify_copy(session).await? } else { 0 });
-            }
-            return Ok(total);
-        }
-        let message = format!("the session {session} changes too fast to be copied");
-        Err(Error::new(ErrorKind::Unavailable, "session_busy", message).with_hint("try again"))
+            let message = format!("the session {session} changes too fast to be copied");
+            Err(Error::new(ErrorKind::Unavailable, "session_busy", message).with_hint("try again"))
+        };
+        operation.run(work).await
     }
 
     /// Reads back everything that a session is made of.

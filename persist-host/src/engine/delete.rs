@@ -6,6 +6,7 @@ use super::Store;
 use super::errors::{no_session, no_snapshot};
 use super::head::View;
 use super::manifest::Decided;
+use crate::observe::Operation;
 use crate::{DeleteTarget, Deleted, Result, SessionRef, SnapshotIndex};
 
 impl Store {
@@ -16,28 +17,31 @@ impl Store {
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), with nothing deleted, when the session or one of the indices
     /// was never written; [`ErrorKind::OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when the backend left it open;
     /// otherwise what the backend reports.
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session))]
     pub async fn delete(&self, session: &SessionRef, target: &DeleteTarget) -> Result<Deleted> {
-        self.open_marker().await?;
-        self.check_writable().await?;
-        loop {
-            let view = self.read_view(session).await?;
-            let deleted = plan(session, target, &view)?;
-            if deleted.deleted.is_empty() {
-                return Ok(deleted);
-            }
-            let mut next = view.decisions.successor();
-            for index in &deleted.deleted {
-                next.deleted.insert(*index);
-            }
-            match self.decide(session, &next).await? {
-                Decided::Yes => {
-                    self.remember(session, View::new(next, view.head));
+        let operation = self.operation(Operation::Delete, session);
+        let work = async {
+            self.open_marker().await?;
+            self.check_writable().await?;
+            loop {
+                let view = self.read_view(session).await?;
+                let deleted = plan(session, target, &view)?;
+                if deleted.deleted.is_empty() {
                     return Ok(deleted);
                 }
-                Decided::Lost => tracing::debug!(%session, "another decision came first"),
+                let mut next = view.decisions.successor();
+                for index in &deleted.deleted {
+                    next.deleted.insert(*index);
+                }
+                match self.decide(session, &next).await? {
+                    Decided::Yes => {
+                        self.remember(session, View::new(next, view.head));
+                        return Ok(deleted);
+                    }
+                    Decided::Lost => tracing::debug!(%session, "another decision came first"),
+                }
             }
-        }
+        };
+        operation.run(work).await
     }
 }
 

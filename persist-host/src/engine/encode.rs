@@ -13,6 +13,7 @@ use super::segment::Tuning;
 use crate::codec::{self, Coding, Encoded, off_thread};
 use crate::delta::{self, Op};
 use crate::format::{Delta, Storage, Transform};
+use crate::observe::CacheLookup;
 use crate::{ErrorKind, Result, SessionRef, SnapshotIndex, WriteId};
 
 /// The longest state, in bytes, that is compared with an indexed one on the caller's thread: that takes some 0.1 ms.
@@ -168,7 +169,9 @@ impl Store {
             return Ok(None);
         }
         let near = parent.filter(|parent| *parent >= segment_start).unwrap_or(head);
-        let warm = match self.warm(session).filter(|warm| warm.chain.top().index == near) {
+        let warm = self.warm(session).filter(|warm| warm.chain.top().index == near);
+        self.note_cache_lookup(warm.is_some());
+        let warm = match warm {
             Some(warm) => Some(warm),
             None => self.load_warm(session, near).await?,
         };
@@ -195,6 +198,11 @@ impl Store {
         }
     }
 
+    fn note_cache_lookup(&self, hit: bool) {
+        let lookup = CacheLookup { store: &self.shared.name, hit };
+        self.shared.observers.iter().for_each(|observer| observer.cache_lookup(&lookup));
+    }
+
     /// The codec that new objects are compressed with.
     pub(super) fn codec(&self) -> Result<Option<Arc<dyn persist_plugin_api::DynCompression>>> {
         let options = self.options();
@@ -212,6 +220,7 @@ async fn find_difference(base: Arc<Warm>, state: Bytes, tuning: Tuning) -> Resul
     // What takes less than a hand-off to a thread is done at once, while another one checks the state.
     let brief = state.len() <= BRIEF_BYTES && base.is_indexed();
     off_thread(if brief { 0 } else { state.len() }, move || {
+        let _span = tracing::debug_span!(target: "persist::step", "delta", bytes = state.len()).entered();
         let mut ops = delta::diff(&base.state, base.index(), &state);
         let mut steps = delta::encode_ops(&ops);
         let added: u64 = ops.iter().map(|op| op.inserted()).sum();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Store;
 use super::manifest::Decided;
 use crate::format::{Header, LabelChanges};
+use crate::observe::Operation;
 use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef};
 
 /// The most bytes of changed labels that one session may have: every manifest after them holds them again.
@@ -21,29 +22,32 @@ impl Store {
     /// [`ErrorKind::NotFound`] when the snapshot does not exist or was deleted, [`ErrorKind::InvalidInput`] when the
     /// session's changed labels would take more than 1 MiB, [`ErrorKind::OutcomeUnknown`] when the backend left it open;
     /// otherwise what the backend reports.
-    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %reference))]
     pub async fn label(
         &self,
         reference: &SnapshotRef,
         changes: BTreeMap<String, Option<String>>,
     ) -> Result<SnapshotInfo> {
-        self.open_marker().await?;
-        self.check_writable().await?;
-        let session = &reference.session;
-        let index = self.resolve(reference).await?;
-        loop {
-            let live = self.find_live(session, index).await?;
-            let mut next = live.decisions.successor();
-            overlay(&mut next.labels, index, &live.header, &changes);
-            if next.labels != live.decisions.labels {
-                check_size(session, &next.labels)?;
-                if matches!(self.decide(session, &next).await?, Decided::Lost) {
-                    tracing::debug!(%session, "another decision came first");
-                    continue;
+        let operation = self.operation(Operation::Label, reference);
+        let work = async {
+            self.open_marker().await?;
+            self.check_writable().await?;
+            let session = &reference.session;
+            let index = self.resolve(reference).await?;
+            loop {
+                let live = self.find_live(session, index).await?;
+                let mut next = live.decisions.successor();
+                overlay(&mut next.labels, index, &live.header, &changes);
+                if next.labels != live.decisions.labels {
+                    check_size(session, &next.labels)?;
+                    if matches!(self.decide(session, &next).await?, Decided::Lost) {
+                        tracing::debug!(%session, "another decision came first");
+                        continue;
+                    }
                 }
+                return Ok(self.info(&live.header, live.stored_bytes, &next));
             }
-            return Ok(self.info(&live.header, live.stored_bytes, &next));
-        }
+        };
+        operation.run(work).await
     }
 }
 

@@ -12,6 +12,7 @@ use super::fetch::Reading;
 use super::manifest::Decisions;
 use crate::format::{FormatError, Manifest};
 use crate::key::DecodedSegment;
+use crate::observe::Operation;
 use crate::{
     AgentId, Error, ErrorKind, RefPattern, Result, SessionId, SessionRef, SnapshotIndex, SnapshotInfo, key,
 };
@@ -30,10 +31,11 @@ impl Store {
     /// A row that cannot be read is an error in its place; the rows after it still come.
     pub fn list(&self, pattern: &RefPattern) -> impl Stream<Item = Result<SnapshotInfo>> + Send + use<'_> {
         let index = pattern.index;
-        self.sessions(pattern).flat_map(move |session| match session {
+        let rows = self.sessions(pattern).flat_map(move |session| match session {
             Ok(session) => self.list_session(session, index, SnapshotIndex::FIRST).boxed(),
             Err(error) => stream::iter([Err(error)]).boxed(),
-        })
+        });
+        self.operation(Operation::List, pattern).rows(rows.boxed())
     }
 
     /// Lists the snapshots of one session from an index on, as [`list`](Self::list) does. What comes before it is not
@@ -43,12 +45,13 @@ impl Store {
         session: &SessionRef,
         first: SnapshotIndex,
     ) -> impl Stream<Item = Result<SnapshotInfo>> + Send + use<'_> {
+        let operation = self.operation(Operation::List, session);
         let session = session.clone();
-        stream::once(async move {
+        let rows = stream::once(async move {
             self.open_marker().await?;
             Ok::<_, Error>(self.list_session(session, None, first))
-        })
-        .try_flatten()
+        });
+        operation.rows(rows.try_flatten().boxed())
     }
 
     /// Lists the sessions that a pattern covers, in ascending order of their keys, as they are found. A session that the

@@ -12,6 +12,7 @@ use super::Store;
 use super::head::View;
 use super::objects::cannot_read;
 use crate::format::Record;
+use crate::observe::Operation;
 use crate::{
     Error, ErrorKind, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotName, SnapshotRef, WriteId,
     key,
@@ -35,34 +36,37 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when no live snapshot has the name; otherwise what the backend reports.
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session))]
     pub async fn find_by_name(&self, session: &SessionRef, name: &SnapshotName) -> Result<SnapshotInfo> {
-        self.open_marker().await?;
-        let mut from = 0;
-        if let Some(claim) = self.last_claim(session, name, 0).await? {
-            // A save usually lands where it was about to.
-            if let Some(info) = self.named_at(session, claim.search_from, name).await? {
+        let operation = self.operation(Operation::FindByName, session);
+        let work = async {
+            self.open_marker().await?;
+            let mut from = 0;
+            if let Some(claim) = self.last_claim(session, name, 0).await? {
+                // A save usually lands where it was about to.
+                if let Some(info) = self.named_at(session, claim.search_from, name).await? {
+                    return Ok(info);
+                }
+                from = claim.search_from.get() + 1;
+            }
+            let view = self.read_view(session).await?;
+            let from = from.max(view.decisions.boundary);
+            let found = match view.head {
+                Some(head) => self.search(session, name, from..=head.get()).await,
+                None => Found::default(),
+            };
+            if let Some(info) = found.info {
                 return Ok(info);
             }
-            from = claim.search_from.get() + 1;
-        }
-        let view = self.read_view(session).await?;
-        let from = from.max(view.decisions.boundary);
-        let found = match view.head {
-            Some(head) => self.search(session, name, from..=head.get()).await,
-            None => Found::default(),
-        };
-        if let Some(info) = found.info {
-            return Ok(info);
-        }
-        match found.error {
-            Some(error) => Err(error),
-            None => {
-                let message =
-                    format!("no snapshot of the session {session} has the name {:?}", name.as_str());
-                Err(Error::new(ErrorKind::NotFound, "name_not_found", message))
+            match found.error {
+                Some(error) => Err(error),
+                None => {
+                    let message =
+                        format!("no snapshot of the session {session} has the name {:?}", name.as_str());
+                    Err(Error::new(ErrorKind::NotFound, "name_not_found", message))
+                }
             }
-        }
+        };
+        operation.run(work).await
     }
 
     /// Reserves the name of a live snapshot that was stored without a claim, by a release before 0.2.0 or by copying.
@@ -72,25 +76,28 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such snapshot, [`ErrorKind::Conflict`] when another one holds the name;
     /// otherwise what the backend reports.
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session, %index))]
     pub async fn claim_name(&self, session: &SessionRef, index: SnapshotIndex) -> Result<()> {
-        let reference = SnapshotRef { session: session.clone(), index: Some(index) };
-        let info = self.show(&reference).await?;
-        let Some(name) = &info.name else { return Ok(()) };
-        loop {
-            let number = match self.last_claim(session, name, 0).await? {
-                Some(claim) => match self.find_by_name(session, name).await {
-                    Ok(found) if found.snapshot_index == index => return Ok(()),
-                    Ok(found) => return Err(taken(session, name, found.snapshot_index)),
-                    Err(error) if error.kind() == ErrorKind::NotFound => claim.number + 1,
-                    Err(error) => return Err(error),
-                },
-                None => 0,
-            };
-            if self.create_claim(session, name, number, info.write_id, index).await? {
-                return Ok(());
+        let operation = self.operation(Operation::ClaimName, session);
+        let work = async {
+            let reference = SnapshotRef { session: session.clone(), index: Some(index) };
+            let info = self.show(&reference).await?;
+            let Some(name) = &info.name else { return Ok(()) };
+            loop {
+                let number = match self.last_claim(session, name, 0).await? {
+                    Some(claim) => match self.find_by_name(session, name).await {
+                        Ok(found) if found.snapshot_index == index => return Ok(()),
+                        Ok(found) => return Err(taken(session, name, found.snapshot_index)),
+                        Err(error) if error.kind() == ErrorKind::NotFound => claim.number + 1,
+                        Err(error) => return Err(error),
+                    },
+                    None => 0,
+                };
+                if self.create_claim(session, name, number, info.write_id, index).await? {
+                    return Ok(());
+                }
             }
-        }
+        };
+        operation.run(work).await
     }
 
     /// Makes sure that a save may put its record with this name at `index`, the one after the head of `view`. It is

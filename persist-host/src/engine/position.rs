@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::head::View;
+use crate::observe::Operation;
 use crate::{Result, SessionRef, SnapshotIndex};
 
 /// How far a session's history and the decisions about it have come. While both are the same, so is everything that a
@@ -22,29 +23,33 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) without such a store; otherwise what the backend reports. A
     /// session that does not exist is no error.
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session))]
     pub async fn position(&self, session: &SessionRef) -> Result<Position> {
-        self.open_marker().await?;
-        let known = self.remembered(session);
-        let view = match &known {
-            Some(View { head: Some(head), decisions, .. }) => {
-                match self.find_head(session, Some(head.get()), decisions.clone()).await {
-                    Ok(found) if found.head >= Some(*head) => found,
-                    // What is remembered may be of a session that was removed by hand and begun anew.
-                    _ => self.read_view(session).await?,
+        let operation = self.operation(Operation::Position, session);
+        let work = async {
+            self.open_marker().await?;
+            let known = self.remembered(session);
+            let view = match &known {
+                Some(View { head: Some(head), decisions, .. }) => {
+                    match self.find_head(session, Some(head.get()), decisions.clone()).await {
+                        Ok(found) if found.head >= Some(*head) => found,
+                        // What is remembered may be of a session that was removed by hand and begun anew.
+                        _ => self.read_view(session).await?,
+                    }
+                }
+                _ => self.read_view(session).await?,
+            };
+            let position = Position { last_index: view.head, decision: view.decisions.seq };
+            let same =
+                known.is_some_and(|known| known.head == view.head && known.decisions == view.decisions);
+            // A view that is still right may know more of the head than a new one.
+            if !same {
+                match view.head {
+                    Some(_) => self.remember(session, view),
+                    None => self.forget(session),
                 }
             }
-            _ => self.read_view(session).await?,
+            Ok(position)
         };
-        let position = Position { last_index: view.head, decision: view.decisions.seq };
-        let same = known.is_some_and(|known| known.head == view.head && known.decisions == view.decisions);
-        // A view that is still right may know more of the head than a new one.
-        if !same {
-            match view.head {
-                Some(_) => self.remember(session, view),
-                None => self.forget(session),
-            }
-        }
-        Ok(position)
+        operation.run(work).await
     }
 }

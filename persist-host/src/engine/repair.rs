@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::Store;
 use super::objects::Created;
+use crate::observe::Operation;
 use crate::{Error, ErrorKind, RefPattern, Result, SessionRef, SnapshotIndex, key};
 use evidence::Finding;
 
@@ -64,8 +65,9 @@ impl Store {
         pattern: &RefPattern,
         confirmed: bool,
     ) -> impl Stream<Item = Result<RepairRow>> + Send + use<'_> {
+        let operation = self.operation(Operation::Repair, pattern);
         let pattern = pattern.clone();
-        stream::once(async move {
+        let rows = stream::once(async move {
             if confirmed {
                 self.check_writable().await?;
             }
@@ -79,7 +81,8 @@ impl Store {
                 Some(finding) => stream::iter(self.repair_marker(finding, confirmed).await?).boxed(),
             })
         })
-        .try_flatten()
+        .try_flatten();
+        operation.rows(rows.boxed())
     }
 
     async fn repair_session(&self, session: SessionRef, confirmed: bool) -> Result<Vec<RepairRow>> {

@@ -6,6 +6,7 @@ use super::fetch::{Fetched, READ_ATTEMPTS, Reading, too_busy_to_read};
 use super::manifest::Decisions;
 use super::objects::Located;
 use crate::format::{Header, Record};
+use crate::observe::Operation;
 use crate::{ErrorKind, Restored, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef, key};
 
 /// A live snapshot, without its state.
@@ -23,30 +24,36 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::NotFound`] when the snapshot does not exist or was deleted, [`ErrorKind::Integrity`] when its object
     /// is damaged or gone, [`ErrorKind::Plugin`] when its codec is not installed; otherwise what the backend reports.
-    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %reference))]
     pub async fn restore(&self, reference: &SnapshotRef) -> Result<Restored> {
-        self.open_marker().await?;
-        let session = &reference.session;
-        let fetched = match reference.index {
-            Some(index) => self.fetch_named(session, index).await?,
-            None => self.fetch_newest(session).await?,
+        let operation = self.operation(Operation::Restore, reference);
+        let work = async {
+            self.open_marker().await?;
+            let session = &reference.session;
+            let fetched = match reference.index {
+                Some(index) => self.fetch_named(session, index).await?,
+                None => self.fetch_newest(session).await?,
+            };
+            let (fetched, state) = self.build_state(fetched).await?;
+            let info = self.info(&fetched.header, fetched.stored_bytes, &fetched.decisions);
+            Ok(Restored { info, state })
         };
-        let (fetched, state) = self.build_state(fetched).await?;
-        let info = self.info(&fetched.header, fetched.stored_bytes, &fetched.decisions);
-        Ok(Restored { info, state })
+        operation.run(work).await
     }
 
     /// Reads a snapshot's metadata, without its state.
     ///
     /// # Errors
     /// As [`restore`](Store::restore), as far as the object's header goes.
-    #[tracing::instrument(level = "debug", skip_all, fields(snapshot = %reference))]
     pub async fn show(&self, reference: &SnapshotRef) -> Result<SnapshotInfo> {
-        self.open_marker().await?;
-        let session = &reference.session;
-        let index = self.resolve(reference).await?;
-        let live = self.find_live(session, index).await?;
-        Ok(self.info(&live.header, live.stored_bytes, &live.decisions))
+        let operation = self.operation(Operation::Show, reference);
+        let work = async {
+            self.open_marker().await?;
+            let session = &reference.session;
+            let index = self.resolve(reference).await?;
+            let live = self.find_live(session, index).await?;
+            Ok(self.info(&live.header, live.stored_bytes, &live.decisions))
+        };
+        operation.run(work).await
     }
 
     /// The index that a reference names: its own, or that of the newest snapshot.

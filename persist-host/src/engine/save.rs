@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tracing::Instrument as _;
 
 use super::Store;
 use super::cache::Warm;
@@ -13,6 +14,7 @@ use super::head::View;
 use crate::codec::{ahead_of_need, off_thread, started};
 use crate::fingerprint::{self, Fingerprint};
 use crate::format::{FORMAT_VERSION, FormatError, Header, Identity, SnapshotObject};
+use crate::observe::Operation;
 use crate::{
     Error, ErrorKind, Expect, Result, SaveRequest, SessionRef, SnapshotIndex, SnapshotInfo, Timestamp,
     WriteId,
@@ -33,21 +35,24 @@ impl Store {
     /// [`ErrorKind::Conflict`] when [`SaveRequest::expect_parent`] does not hold or a live snapshot of the session has the
     /// [name](SaveRequest::name), [`ErrorKind::OutcomeUnknown`] when the backend left open whether the snapshot was stored; otherwise what the backend or the codec reports. Except after
     /// [`ErrorKind::OutcomeUnknown`], an error means that certainly nothing was saved.
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %request.session, bytes = request.state.len()))]
     pub async fn save(&self, request: SaveRequest) -> Result<SnapshotInfo> {
-        self.check_writable().await?;
-        self.check_marker().await?;
-        let mut view = None;
-        if let Some(write_id) = request.write_id {
-            let fresh = self.read_view(&request.session).await?;
-            if let Some(info) = self.saved_earlier(&request, write_id, &fresh).await? {
-                return Ok(info);
+        let operation = self.operation(Operation::Save, &request.session);
+        let work = async {
+            self.check_writable().await?;
+            self.check_marker().await?;
+            let mut view = None;
+            if let Some(write_id) = request.write_id {
+                let fresh = self.read_view(&request.session).await?;
+                if let Some(info) = self.saved_earlier(&request, write_id, &fresh).await? {
+                    return Ok(info);
+                }
+                view = Some(fresh);
             }
-            view = Some(fresh);
-        }
-        let write_id = request.write_id.unwrap_or_else(WriteId::random);
-        let draft = Draft { request, write_id, timestamp: Timestamp::now() };
-        self.commit(draft, view).await
+            let write_id = request.write_id.unwrap_or_else(WriteId::random);
+            let draft = Draft { request, write_id, timestamp: Timestamp::now() };
+            self.commit(draft, view).await
+        };
+        operation.run(work).await
     }
 
     /// Creates the record at the first index that is free.
@@ -91,7 +96,10 @@ impl Store {
                 let held = name.take();
                 name = Some(self.hold_name(session, wanted, draft.write_id, index, &view, held).await?);
             }
-            match self.create_record(session, index, draft.write_id, object.clone()).await? {
+            let store = tracing::debug_span!(target: "persist::step", "store", bytes = object.len());
+            let attempt =
+                self.create_record(session, index, draft.write_id, object.clone()).instrument(store);
+            match attempt.await? {
                 Attempt::Committed => {
                     let known = view.decisions.clone();
                     let decisions = self.confirm(session, index, draft.write_id, known).await?;
@@ -133,6 +141,9 @@ impl Store {
                 before.as_deref().and_then(|warm| Some((&warm.state[..], warm.checkpoints.as_ref()?)));
             let (hash, validate) = fingerprint::plan(&state, json, before);
             let validation = started(validate.length(), move || {
+                let _span =
+                    tracing::debug_span!(target: "persist::step", "validate", bytes = validate.length())
+                        .entered();
                 validate.run().map_err(|error| {
                     let message = format!("the state for {session} is not valid JSON; nothing was saved");
                     Error::new(ErrorKind::InvalidInput, "invalid_json", message)
@@ -142,7 +153,12 @@ impl Store {
                         .with_hint("name the state's media type if it is not meant to be JSON")
                 })
             });
-            Ok((hash.run(), validation))
+            let hashed = {
+                let _span =
+                    tracing::debug_span!(target: "persist::step", "hash", bytes = state.len()).entered();
+                hash.run()
+            };
+            Ok((hashed, validation))
         })
         .await?;
         Ok(Fingerprint::new(hashed, validation.finish().await?))

@@ -9,6 +9,7 @@ use super::fetch::Reading;
 use super::manifest::Decisions;
 use super::objects::Located;
 use crate::format::Record;
+use crate::observe::Operation;
 use crate::{ErrorKind, Result, SessionRef, SnapshotIndex, key};
 
 /// How many headers of a session are read at once.
@@ -54,36 +55,40 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Integrity`] when the session's decisions cannot be read; otherwise what the backend reports. A
     /// snapshot that cannot be read is counted as such.
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session))]
     pub async fn stats(&self, session: &SessionRef) -> Result<SessionStats> {
-        self.open_marker().await?;
-        let (mut stats, last) = self.count_objects(session).await?;
-        let Some(last) = last else { return Ok(stats) };
-        let decisions = &self.read_decisions(session, None).await?;
-        let indices = (decisions.boundary..=last.get()).filter_map(|number| SnapshotIndex::new(number).ok());
-        let mut counted = stream::iter(indices)
-            .map(|index| self.count_index(session, index, decisions))
-            .buffered(HEADERS_AT_ONCE);
-        let mut newest_segment = None;
-        while let Some(counted) = counted.try_next().await? {
-            match counted {
-                Counted::Snapshot { length, segment_start } => {
-                    stats.snapshots += 1;
-                    stats.raw_bytes += length;
-                    // Segments follow one another, so a new one is one that differs from the last.
-                    if newest_segment.replace(segment_start) != Some(segment_start) {
-                        stats.segments += 1;
+        let operation = self.operation(Operation::Stats, session);
+        let work = async {
+            self.open_marker().await?;
+            let (mut stats, last) = self.count_objects(session).await?;
+            let Some(last) = last else { return Ok(stats) };
+            let decisions = &self.read_decisions(session, None).await?;
+            let indices =
+                (decisions.boundary..=last.get()).filter_map(|number| SnapshotIndex::new(number).ok());
+            let mut counted = stream::iter(indices)
+                .map(|index| self.count_index(session, index, decisions))
+                .buffered(HEADERS_AT_ONCE);
+            let mut newest_segment = None;
+            while let Some(counted) = counted.try_next().await? {
+                match counted {
+                    Counted::Snapshot { length, segment_start } => {
+                        stats.snapshots += 1;
+                        stats.raw_bytes += length;
+                        // Segments follow one another, so a new one is one that differs from the last.
+                        if newest_segment.replace(segment_start) != Some(segment_start) {
+                            stats.segments += 1;
+                        }
                     }
+                    Counted::Deleted { stored_bytes } => {
+                        stats.deleted_snapshots += 1;
+                        stats.deleted_bytes += stored_bytes;
+                    }
+                    Counted::Unreadable => stats.unreadable += 1,
+                    Counted::Nothing => {}
                 }
-                Counted::Deleted { stored_bytes } => {
-                    stats.deleted_snapshots += 1;
-                    stats.deleted_bytes += stored_bytes;
-                }
-                Counted::Unreadable => stats.unreadable += 1,
-                Counted::Nothing => {}
             }
-        }
-        Ok(stats)
+            Ok(stats)
+        };
+        operation.run(work).await
     }
 
     /// The number and length of a session's objects, and the highest index among them.

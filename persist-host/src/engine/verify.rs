@@ -11,6 +11,7 @@ use super::errors::{damaged, missing, unreadable};
 use super::manifest::Decisions;
 use crate::codec::off_thread;
 use crate::format::{FormatError, Manifest, Mark, RecordObject, SnapshotObject};
+use crate::observe::Operation;
 use crate::{Error, ErrorKind, RefPattern, Result, SessionRef, SnapshotIndex, VerifyRow, key};
 
 /// How many objects are read at once; each is held whole.
@@ -66,7 +67,8 @@ impl Store {
     ) -> impl Stream<Item = Result<VerifyRow>> + Send + use<'_> {
         let index = pattern.index;
         let named = pattern.session.is_some();
-        self.sessions(pattern)
+        let rows = self
+            .sessions(pattern)
             .map_ok(move |session| match index {
                 Some(index) => {
                     let row = async move {
@@ -78,7 +80,8 @@ impl Store {
                 }
                 None => self.verify_session(session, named, depth).boxed(),
             })
-            .try_flatten()
+            .try_flatten();
+        self.operation(Operation::Verify, pattern).rows(rows.boxed())
     }
 
     /// Verifies one snapshot with its ancestors.

@@ -15,7 +15,7 @@ use super::elf::inspect;
 use super::error::{RejectReason, Rejection};
 use super::platform::path_of_open_file;
 use super::trust::unreadable;
-use crate::{ContentHash, Error, ErrorKind, Result};
+use crate::{ContentHash, Error, ErrorKind, Result, metrics};
 
 /// The plugins that this process has loaded. They stay for its life: a plugin has threads and
 /// thread-local destructors that would run code which is no longer there.
@@ -53,6 +53,10 @@ enum Identity {
 /// Of kind [`ErrorKind::Plugin`]: the file was changed since it was checked, the dynamic linker refuses it, its
 /// interface differs, its initialisation failed, or it is not what its descriptor says.
 pub(super) fn load(verified: &Verified) -> Result<Plugin> {
+    load_once(verified).inspect_err(|error| metrics::count_load(error.code()))
+}
+
+fn load_once(verified: &Verified) -> Result<Plugin> {
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(plugin) = verified.proven.get().and_then(|digest| loaded.get(&Identity::Content(*digest))) {
         return Ok(*plugin);
@@ -80,6 +84,7 @@ pub(super) fn load(verified: &Verified) -> Result<Plugin> {
     }
     loaded.insert(identity, plugin);
     remember(verified, identity);
+    metrics::count_load("ok");
     tracing::debug!(path = %verified.path.display(), name, version, "loaded a plugin");
     Ok(plugin)
 }

@@ -17,7 +17,7 @@ use super::evidence::Purpose;
 use super::load::load;
 use super::search::{Origin, SearchPath};
 use crate::guard::guard_compression;
-use crate::{CodecSource, Error, ErrorKind, Result};
+use crate::{CodecSource, Error, ErrorKind, Result, metrics};
 
 /// The compression adapters that come with Persist, each in a plugin that is called after it.
 const SHIPPED_CODECS: [&str; 5] = ["brotli", "gzip", "lz4", "none", "zstd"];
@@ -116,6 +116,7 @@ impl Plugins {
             files.extend(plugins.map(|verified| PluginFile { verified, origin, directory }));
         }
         let claims = claims(&files, &mut rejected);
+        rejected.iter().for_each(|rejection| metrics::count_refusal(&rejection.reason));
         Self { search: search.clone(), files, claims, rejected, codecs: Mutex::default() }
     }
 

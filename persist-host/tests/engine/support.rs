@@ -88,6 +88,7 @@ impl Faulty {
             single_writer: false,
             allow_volatile: false,
             tuning: Tuning::default(),
+            observers: Vec::new(),
         }
     }
 

@@ -393,6 +393,7 @@ pub(crate) fn open(shelf: &Shelf, tuning: Tuning) -> Store {
         single_writer: false,
         allow_volatile: false,
         tuning,
+        observers: Vec::new(),
     })
 }
 

@@ -31,6 +31,7 @@ impl Directory {
             single_writer: false,
             allow_volatile: false,
             tuning: Tuning::default(),
+            observers: Vec::new(),
         }
     }
 

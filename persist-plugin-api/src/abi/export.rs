@@ -26,7 +26,7 @@ use super::{
     PluginModule, PluginModule_Ref, StorageAbi, StorageAbi_TO, StorageBox, WireCapabilities, WireError,
     WireFuture, WireListPage, WireListRequest, WireMeta, WireResult, logging,
 };
-use crate::{CompressionAdapter, Error, ErrorCode, Result, StorageAdapter};
+use crate::{CompressionAdapter, Error, ErrorCode, Request, Result, StorageAdapter};
 
 pub use abi_stable::library::{CheckTypeLayout, LibHeader};
 
@@ -50,54 +50,59 @@ impl<A> Drop for Exported<A> {
 
 impl<A: StorageAdapter> Exported<A> {
     /// Runs one call on a clone of the adapter's pointer, so that the future outlives the borrow.
-    fn call<T, W, F>(&self, operation: &'static str, call: impl FnOnce(Arc<A>) -> F) -> WireFuture<W>
+    fn call<T, W, F>(
+        &self,
+        operation: &'static str,
+        context: CallContext,
+        call: impl FnOnce(Arc<A>) -> F,
+    ) -> WireFuture<W>
     where
         W: FromPlain<T> + Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let future = call(Arc::clone(&self.0));
-        guarded_future(operation, async move { to_wire(future.await) })
+        let request = Request::from(context);
+        guarded_future(operation, async move { to_wire(request.scope(future).await) })
     }
 }
 
 impl<A: StorageAdapter> StorageAbi for Exported<A> {
-    fn capabilities(&self, _: CallContext) -> WireFuture<WireCapabilities> {
-        self.call("capabilities", |adapter| async move { adapter.capabilities().await })
+    fn capabilities(&self, context: CallContext) -> WireFuture<WireCapabilities> {
+        self.call("capabilities", context, |adapter| async move { adapter.capabilities().await })
     }
 
-    fn save(&self, key: RString, data: Buffer, _: CallContext) -> WireFuture<()> {
-        self.call("save", |adapter| async move { adapter.save(&key, data.into_bytes()).await })
+    fn save(&self, key: RString, data: Buffer, context: CallContext) -> WireFuture<()> {
+        self.call("save", context, |adapter| async move { adapter.save(&key, data.into_bytes()).await })
     }
 
-    fn save_if_absent(&self, key: RString, data: Buffer, _: CallContext) -> WireFuture<()> {
-        self.call(
-            "save_if_absent",
-            |adapter| async move { adapter.save_if_absent(&key, data.into_bytes()).await },
-        )
+    fn save_if_absent(&self, key: RString, data: Buffer, context: CallContext) -> WireFuture<()> {
+        self.call("save_if_absent", context, |adapter| async move {
+            adapter.save_if_absent(&key, data.into_bytes()).await
+        })
     }
 
-    fn load(&self, key: RString, _: CallContext) -> WireFuture<Buffer> {
-        self.call("load", |adapter| async move { adapter.load(&key).await })
+    fn load(&self, key: RString, context: CallContext) -> WireFuture<Buffer> {
+        self.call("load", context, |adapter| async move { adapter.load(&key).await })
     }
 
-    fn load_range(&self, key: RString, start: u64, end: u64, _: CallContext) -> WireFuture<Buffer> {
-        self.call("load_range", |adapter| async move { adapter.load_range(&key, start..end).await })
+    fn load_range(&self, key: RString, start: u64, end: u64, context: CallContext) -> WireFuture<Buffer> {
+        self.call("load_range", context, |adapter| async move { adapter.load_range(&key, start..end).await })
     }
 
-    fn exists(&self, key: RString, _: CallContext) -> WireFuture<bool> {
-        self.call("exists", |adapter| async move { adapter.exists(&key).await })
+    fn exists(&self, key: RString, context: CallContext) -> WireFuture<bool> {
+        self.call("exists", context, |adapter| async move { adapter.exists(&key).await })
     }
 
-    fn stat(&self, key: RString, _: CallContext) -> WireFuture<WireMeta> {
-        self.call("stat", |adapter| async move { adapter.stat(&key).await })
+    fn stat(&self, key: RString, context: CallContext) -> WireFuture<WireMeta> {
+        self.call("stat", context, |adapter| async move { adapter.stat(&key).await })
     }
 
-    fn delete(&self, key: RString, _: CallContext) -> WireFuture<()> {
-        self.call("delete", |adapter| async move { adapter.delete(&key).await })
+    fn delete(&self, key: RString, context: CallContext) -> WireFuture<()> {
+        self.call("delete", context, |adapter| async move { adapter.delete(&key).await })
     }
 
-    fn list(&self, request: WireListRequest, _: CallContext) -> WireFuture<WireListPage> {
-        self.call("list", |adapter| async move { adapter.list(request.into()).await })
+    fn list(&self, request: WireListRequest, context: CallContext) -> WireFuture<WireListPage> {
+        self.call("list", context, |adapter| async move { adapter.list(request.into()).await })
     }
 }
 

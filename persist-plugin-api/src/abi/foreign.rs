@@ -9,7 +9,8 @@ use super::wire::from_wire;
 use super::{CallContext, CompressionBox, StorageBox};
 use crate::dynamic::BoxFuture;
 use crate::{
-    Capabilities, DynCompression, DynStorage, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Result,
+    Capabilities, DynCompression, DynStorage, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Request,
+    Result,
 };
 
 /// A storage adapter that lives in a plugin.
@@ -46,7 +47,7 @@ macro_rules! forward {
     ($self:ident, $method:ident($($argument:expr),*)) => {
         Box::pin(async move {
             $self.process.check()?;
-            from_wire($self.object.$method($($argument,)* CallContext::empty()).await)
+            from_wire($self.object.$method($($argument,)* CallContext::from(Request::current())).await)
         })
     };
 }

@@ -10,6 +10,7 @@ use tracing_subscriber::layer::{Context, Filter, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use super::{HostServices_Ref, LogRecord, SpanRecord};
+use crate::Request;
 
 /// Sends this plugin's events, spans and panics to the host from now on.
 pub(super) fn install(plugin: &'static str, host: HostServices_Ref) {
@@ -89,6 +90,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Bridge {
         let number = span.and_then(|span| span.extensions().get::<HostSpan>().map(|host| host.0));
         let mut fields = Fields::default();
         event.record(&mut fields);
+        // The host adds what it knows of the operation, but not on threads of the plugin's own.
+        if let Some(id) = Request::current().id {
+            fields.values.insert("request_id".to_owned(), id.as_ref().into());
+        }
         let metadata = event.metadata();
         (self.host.log())(
             self.plugin.into(),

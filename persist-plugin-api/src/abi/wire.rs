@@ -2,16 +2,17 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+#[cfg(feature = "host")]
+use std::sync::Arc;
 
-use abi_stable::std_types::{ROption, RResult, RString};
+use abi_stable::std_types::{ROption, RResult, RString, Tuple2};
 use bytes::Bytes;
 
-#[cfg(feature = "host")]
-use super::CallContext;
 use super::{
-    Buffer, Extra, WireCapabilities, WireError, WireListPage, WireListRequest, WireMeta, WireResult,
+    Buffer, CallContext, Extra, WireCapabilities, WireError, WireListPage, WireListRequest, WireMeta,
+    WireResult,
 };
-use crate::{Capabilities, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Result};
+use crate::{Capabilities, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Request, Result};
 
 /// A cause that came across the boundary as text.
 #[derive(Debug)]
@@ -229,11 +230,31 @@ impl IntoPlain<Capabilities> for WireCapabilities {
     }
 }
 
+/// The names of a request's pairs.
+const REQUEST_ID: &str = "request_id";
+const TRACEPARENT: &str = "traceparent";
+
 #[cfg(feature = "host")]
-impl CallContext {
-    /// A context that says nothing.
-    pub(super) fn empty() -> Self {
-        CallContext { extra: Extra::new() }
+impl From<Request> for CallContext {
+    fn from(request: Request) -> Self {
+        let pair = |name: &str, value: Arc<str>| Tuple2(RString::from(name), RString::from(&*value));
+        let pairs = [(REQUEST_ID, request.id), (TRACEPARENT, request.traceparent)];
+        Self { extra: pairs.into_iter().filter_map(|(name, value)| Some(pair(name, value?))).collect() }
+    }
+}
+
+impl From<CallContext> for Request {
+    fn from(context: CallContext) -> Self {
+        let mut request = Self::default();
+        for Tuple2(name, value) in context.extra {
+            match name.as_str() {
+                REQUEST_ID => request.id = Some(value.as_str().into()),
+                TRACEPARENT => request.traceparent = Some(value.as_str().into()),
+                // A newer host may say more.
+                _ => {}
+            }
+        }
+        request
     }
 }
 
@@ -244,6 +265,15 @@ fn plain_text(text: ROption<RString>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_crosses_and_what_is_unknown_is_passed_over() {
+        let request = Request::with_id("7f").with_traceparent("00-ab-cd-01");
+        let mut context = CallContext::from(request.clone());
+        context.extra.push(Tuple2("later".into(), "x".into()));
+        assert_eq!(Request::from(context), request);
+        assert!(CallContext::from(Request::default()).extra.is_empty());
+    }
 
     #[test]
     fn an_error_crosses_with_its_flags_and_its_chain() {

@@ -26,6 +26,7 @@ from persist_agents._errors import (
     UnavailableError,
     UsageError,
 )
+from persist_agents._observe import metrics_text, request
 from persist_agents._persist import Attachment, Snapshot, __version__
 from persist_agents._store import Store
 from persist_agents._types import Save, State, Verified
@@ -50,4 +51,6 @@ __all__ = [
     "UsageError",
     "Verified",
     "__version__",
+    "metrics_text",
+    "request",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import datetime
 from os import PathLike
 from typing import Any, Generic, TypeVar, final
@@ -28,7 +29,12 @@ _Keep = tuple[Any, ...]
 _Reference = tuple[str, str, int | None]
 
 ERROR_KINDS: dict[str, int]
+REQUEST: ContextVar[tuple[str | None, str | None]]
+"""The id and the traceparent of the request that the running code belongs to."""
 __version__: str
+
+def metrics_text() -> str:
+    """The metrics of this process."""
 
 def encode_json(value: Any) -> bytes:
     """JSON-like objects as JSON text, exactly as `save` stores them."""

@@ -10,7 +10,13 @@ use tracing::field::{Field, Visit};
 
 use super::{LOGGER, WARNING};
 
-/// Names and values of an event or a span. What an event says is kept apart.
+/// What a span is called where its own name is that of its kind.
+const NAME: &str = "otel.name";
+
+/// What only traces have use for.
+const FOR_TRACES: &str = "otel.";
+
+/// Names and values of an event or a span. What an event says, and what a span is called, is kept apart.
 #[derive(Default)]
 pub(super) struct Fields {
     message: String,
@@ -22,6 +28,11 @@ impl Fields {
         self.entries.is_empty()
     }
 
+    /// What a span is called, given the name of its kind.
+    pub(super) fn span_name<'a>(&'a self, kind: &'a str) -> &'a str {
+        if self.message.is_empty() { kind } else { &self.message }
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         self.entries.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
@@ -29,18 +40,20 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            let _ = write!(self.message, "{value:?}");
-        } else {
-            self.entries.push((field.name(), format!("{value:?}")));
+        match field.name() {
+            "message" | NAME => {
+                let _ = write!(self.message, "{value:?}");
+            }
+            name if name.starts_with(FOR_TRACES) => {}
+            name => self.entries.push((name, format!("{value:?}"))),
         }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            self.message.push_str(value);
-        } else {
-            self.entries.push((field.name(), value.to_owned()));
+        match field.name() {
+            "message" | NAME => self.message.push_str(value),
+            name if name.starts_with(FOR_TRACES) => {}
+            name => self.entries.push((name, value.to_owned())),
         }
     }
 }
@@ -79,8 +92,9 @@ impl Record {
         Self { level, logger, message, fields: fields.entries, spans }
     }
 
-    /// The record of a span that has ended.
-    pub(super) fn of_span(level: u8, target: &str, name: &str, fields: &Fields, took: Duration) -> Self {
+    /// The record of a span that has ended. `kind` is its name.
+    pub(super) fn of_span(level: u8, target: &str, kind: &str, fields: &Fields, took: Duration) -> Self {
+        let name = fields.span_name(kind);
         let mut message = format!("{name} took {:.3} ms", took.as_secs_f64() * 1000.0);
         if !fields.is_empty() {
             let _ = write!(message, " [{fields}]");
@@ -149,8 +163,9 @@ impl Record {
     }
 }
 
-/// The logger for what comes from a module of the library: `persist_host::engine` is `persist_agents.host.engine`.
+/// The logger for a target: `persist::operation` is `persist_agents.operation`, and what comes from the library's module
+/// `persist_host::plugins` is `persist_agents.host.plugins`.
 fn logger(target: &str) -> String {
-    let path = target.strip_prefix("persist_").unwrap_or(target);
+    let path = target.strip_prefix("persist").map_or(target, |path| path.trim_start_matches(['_', ':']));
     format!("{LOGGER}.{}", path.replace("::", "."))
 }

@@ -2,13 +2,15 @@
 
 use std::panic::resume_unwind;
 
-use persist_plugin_api::{Error, ErrorCode, Result};
+use persist_plugin_api::{Error, ErrorCode, Request, Result};
+use tracing::Span;
 
 /// Runs a call on a blocking thread. It runs to its end even if the future is dropped.
 pub(crate) async fn blocking<T: Send + 'static>(
     call: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    match tokio::task::spawn_blocking(call).await {
+    let (request, span) = (Request::current(), Span::current());
+    match tokio::task::spawn_blocking(move || span.in_scope(|| request.within(call))).await {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use persist_plugin_api::report_retry;
+
 use crate::config::Settings;
 
 /// Exponential waits with full jitter, by the same options that rule the SDK's own retries.
@@ -27,6 +29,7 @@ impl Backoff {
         }
         tokio::time::sleep(self.ceiling.mul_f64(fastrand::f64())).await;
         self.ceiling = self.ceiling.saturating_mul(2).min(self.max);
+        report_retry("contended request", made.saturating_add(1));
         true
     }
 }

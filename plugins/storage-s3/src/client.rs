@@ -17,6 +17,7 @@ use persist_plugin_api::{Error, ErrorCode, Result};
 
 use crate::config::Settings;
 use crate::error::Place;
+use crate::retries::Retries;
 
 /// What to sign for where a service has no regions; the one that every compatible service accepts.
 const ANY_REGION: &str = "us-east-1";
@@ -65,7 +66,8 @@ pub(crate) fn build(settings: &Settings, shared: &SdkConfig) -> (Client, Place) 
         .request_checksum_calculation(request)
         .response_checksum_validation(response)
         .retry_partition(retry_partition())
-        .retry_classifier(TooManyRequests);
+        .retry_classifier(TooManyRequests)
+        .interceptor(Retries);
     builder.set_endpoint_url(settings.endpoint.clone());
     let place = Place {
         bucket: settings.bucket.clone(),

@@ -75,6 +75,7 @@ mod list;
 mod multipart;
 mod probe;
 mod read;
+mod retries;
 mod write;
 
 pub use adapter::S3Storage;

@@ -45,5 +45,6 @@ pub async fn store(adapter: &str, options: &Value) -> Store {
         single_writer: false,
         allow_volatile: true,
         tuning: Tuning::default(),
+        observers: Vec::new(),
     })
 }

@@ -46,6 +46,7 @@ pub async fn store(root: &Path) -> Store {
         single_writer: false,
         allow_volatile: false,
         tuning,
+        observers: Vec::new(),
     })
 }
 
@@ -112,7 +113,9 @@ pub fn state(step: u64) -> Vec<u8> {
     .into_bytes()
 }
 
-struct NoCodecs;
+/// No codec at all, so that what is stored shows what it holds.
+#[derive(Debug)]
+pub struct NoCodecs;
 
 impl CodecSource for NoCodecs {
     fn codec(&self, name: &str) -> Result<Arc<dyn DynCompression>> {

@@ -66,7 +66,7 @@ fn mistakes_name_file_line_key_and_what_is_allowed() {
     for (text, texts) in [
         (
             "defualt = \"main\"\n".to_owned() + &good,
-            ["config.toml:1", "`defualt`", "default, plugins, stores"],
+            ["config.toml:1", "`defualt`", "allowed here: audit, default, log,"],
         ),
         (
             good.replace("[plugins]", "compresion = {}\n[plugins]"),

@@ -17,6 +17,12 @@ pub const SEAWEEDFS_VERSION: &str = "4.48";
 /// The packages, as pip takes them, that `docs/restore.py` needs for the codecs that Python itself lacks.
 pub const PYTHON_CODECS: [&str; 3] =
     ["backports.zstd==1.8.0; python_version < '3.14'", "lz4==4.4.5", "brotli==1.2.1"];
+/// Names the `prometheus` executable; `promtool` lies beside it.
+pub const PROMETHEUS_VARIABLE: &str = "PERSIST_PROMETHEUS";
+/// Names the `rotel-agent` executable, a collector for OpenTelemetry.
+pub const ROTEL_VARIABLE: &str = "PERSIST_ROTEL";
+/// The one version of it that the tests are known to pass with.
+pub const ROTEL_VERSION: &str = "0.0.1a15";
 
 /// The directory of this build profile, such as `target/debug`: executables and plugins are in it.
 ///
@@ -83,6 +89,20 @@ pub fn python_codecs_dir() -> PathBuf {
 pub fn seaweedfs_bin() -> PathBuf {
     from_environment(SEAWEEDFS_VARIABLE)
         .unwrap_or_else(|| servers_dir().join(format!("seaweedfs-{SEAWEEDFS_VERSION}")).join("bin/weed"))
+}
+
+/// Where `prometheus` should be: `PERSIST_PROMETHEUS`, or in [`servers_dir`], in the system's own version. It may be absent.
+#[must_use]
+pub fn prometheus_bin() -> PathBuf {
+    from_environment(PROMETHEUS_VARIABLE)
+        .unwrap_or_else(|| servers_dir().join("prometheus/usr/bin/prometheus"))
+}
+
+/// Where `rotel-agent` should be: `PERSIST_ROTEL`, or in [`servers_dir`]. It may be absent.
+#[must_use]
+pub fn rotel_bin() -> PathBuf {
+    from_environment(ROTEL_VARIABLE)
+        .unwrap_or_else(|| servers_dir().join(format!("rotel-{ROTEL_VERSION}")).join("rotel/rotel-agent"))
 }
 
 fn from_environment(variable: &str) -> Option<PathBuf> {

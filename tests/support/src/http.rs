@@ -26,6 +26,21 @@ pub(crate) fn status(method: &str, port: u16, path: &str) -> io::Result<u16> {
     })
 }
 
+/// Gets a resource of 127.0.0.1 and returns the status and the body of the answer.
+pub(crate) fn get(port: u16, path: &str) -> io::Result<(u16, String)> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    // In this version, an answer ends where the connection does.
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(1 << 24).read_to_end(&mut answer)?;
+    let status = parse_status(&answer);
+    let answer = String::from_utf8_lossy(&answer);
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    status.zip(body).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
+}
+
 fn parse_status(answer: &[u8]) -> Option<u16> {
     let line = answer.split(|byte| *byte == b'\r').next()?;
     let mut words = std::str::from_utf8(line).ok()?.split(' ');

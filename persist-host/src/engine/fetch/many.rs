@@ -9,6 +9,7 @@ use super::super::chain::Chain;
 use super::super::manifest::Decisions;
 use super::{Fetched, Found, Hashing};
 use crate::format::SnapshotObject;
+use crate::observe::Operation;
 use crate::{ErrorKind, Restored, Result, SessionRef, SnapshotIndex, SnapshotRef, key};
 
 /// How many objects are read at once.
@@ -27,43 +28,48 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] without such a store.
-    #[tracing::instrument(level = "debug", skip_all, fields(session = %session, snapshots = indices.len()))]
     pub async fn restore_many(
         &self,
         session: &SessionRef,
         indices: &[SnapshotIndex],
     ) -> Result<Vec<Result<Restored>>> {
-        self.open_marker().await?;
-        let mut chains = HashMap::new();
-        let mut built = HashMap::new();
-        let mut ascending = indices.to_vec();
-        ascending.sort_unstable();
-        ascending.dedup();
-        for index in ascending {
-            // What is not as it usually is, is left to `restore`, which also tells why.
-            if let Ok(Some(found)) = self.build_chain(session, index, &mut chains).await {
-                built.insert(index, found);
-            }
-        }
-        // After all that was read: a deletion that was acknowledged before is then certainly seen.
-        let decisions = self.read_decisions(session, None).await;
-        let mut restored = Vec::with_capacity(indices.len());
-        for index in indices {
-            let usual =
-                decisions.as_ref().ok().filter(|held| held.is_live(*index) && held.place(*index).is_none());
-            let built = usual.and_then(|held| Some((built.remove(index)?, held.clone())));
-            let one = match built {
-                Some((built, decisions)) => self.restore_built(session, *index, built, decisions).await,
-                None => self.restore_alone(session, *index).await,
-            };
-            restored.push(match one {
-                Err(error) if error.kind() == ErrorKind::Integrity => {
-                    self.restore_alone(session, *index).await
+        let operation = self.operation(Operation::RestoreMany, session);
+        let work = async {
+            self.open_marker().await?;
+            let mut chains = HashMap::new();
+            let mut built = HashMap::new();
+            let mut ascending = indices.to_vec();
+            ascending.sort_unstable();
+            ascending.dedup();
+            for index in ascending {
+                // What is not as it usually is, is left to `restore`, which also tells why.
+                if let Ok(Some(found)) = self.build_chain(session, index, &mut chains).await {
+                    built.insert(index, found);
                 }
-                one => one,
-            });
-        }
-        Ok(restored)
+            }
+            // After all that was read: a deletion that was acknowledged before is then certainly seen.
+            let decisions = self.read_decisions(session, None).await;
+            let mut restored = Vec::with_capacity(indices.len());
+            for index in indices {
+                let usual = decisions
+                    .as_ref()
+                    .ok()
+                    .filter(|held| held.is_live(*index) && held.place(*index).is_none());
+                let built = usual.and_then(|held| Some((built.remove(index)?, held.clone())));
+                let one = match built {
+                    Some((built, decisions)) => self.restore_built(session, *index, built, decisions).await,
+                    None => self.restore_alone(session, *index).await,
+                };
+                restored.push(match one {
+                    Err(error) if error.kind() == ErrorKind::Integrity => {
+                        self.restore_alone(session, *index).await
+                    }
+                    one => one,
+                });
+            }
+            Ok(restored)
+        };
+        operation.run(work).await
     }
 
     async fn restore_alone(&self, session: &SessionRef, index: SnapshotIndex) -> Result<Restored> {

@@ -21,8 +21,8 @@ const SIGNATURE: &[Edit] = &[
     },
     Edit {
         file: "src/abi/export.rs",
-        find: "fn stat(&self, key: RString, _: CallContext)",
-        replace: "fn stat(&self, key: RString, _: u32, _: CallContext)",
+        find: "fn stat(&self, key: RString, context: CallContext)",
+        replace: "fn stat(&self, key: RString, _: u32, context: CallContext)",
     },
 ];
 

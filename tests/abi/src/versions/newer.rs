@@ -33,8 +33,8 @@ pub(super) const EDITS: &[Edit] = &[
     // The plugin's side: methods of its own, and a field that tells what the host's service answered.
     Edit {
         file: EXPORT,
-        find: "        self.call(\"list\", |adapter| async move { adapter.list(request.into()).await })\n    }\n",
-        replace: "        self.call(\"list\", |adapter| async move { adapter.list(request.into()).await })\n    }\n\n    \
+        find: "        self.call(\"list\", context, |adapter| async move { adapter.list(request.into()).await })\n    }\n",
+        replace: "        self.call(\"list\", context, |adapter| async move { adapter.list(request.into()).await })\n    }\n\n    \
                   fn appended(&self, number: u64) -> u64 {\n        number * 2\n    }\n",
     },
     Edit {

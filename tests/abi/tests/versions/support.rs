@@ -75,6 +75,7 @@ pub(crate) async fn store(plugins: Plugins, scene: &Scene) -> Store {
         single_writer: false,
         allow_volatile: false,
         tuning: Tuning::default(),
+        observers: Vec::new(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The verbs of the command: what they do, print and exit with.
 
+mod audit;
 mod collect;
 mod delete;
 mod history;
