@@ -14,11 +14,14 @@
 //! | an extension whose payload is itself such a message | `{"$ext": [code, <its JSON>]}` |
 //! | any other extension | `{"$ext": [code, null, "<base64>"]}` |
 
+mod headers;
 mod read;
+mod text;
 mod write;
 
 pub(crate) use read::to_json;
-pub(crate) use write::{Malformed, members, parse_typed, to_msgpack};
+pub(crate) use text::Malformed;
+pub(crate) use write::{members, parse_typed, to_msgpack};
 
 /// The most levels of arrays and objects in a JSON text: below what common readers of JSON accept.
 const MAX_DEPTH: usize = 120;

@@ -122,5 +122,5 @@ def test_a_wrong_endpoint_is_an_error_of_opening_and_says_what_to_do() -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "InvalidInputError" in done.stderr
-    assert "https://collector.invalid:4318" in done.stderr
+    assert "the endpoint of OTEL_EXPORTER_OTLP_ENDPOINT asks for TLS" in done.stderr
     assert "hint: send them to a collector on this machine" in done.stderr

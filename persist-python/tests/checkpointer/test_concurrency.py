@@ -10,6 +10,7 @@ from pathlib import Path
 
 from persist_agents import Store
 from persist_agents.langgraph import PersistSaver
+from persist_agents.langgraph._threads import Saves
 
 from .conftest import OpenStore
 from .helpers import at, checkpoint, conf, got, ids, put
@@ -62,6 +63,27 @@ def test_many_threads_on_one_thread_of_the_graph(open_store: OpenStore) -> None:
         assert found == sorted(found, reverse=True)
     with PersistSaver(open_store()) as saver:
         assert ids(saver, at("t")) == found
+
+
+def test_writes_that_come_between_two_saves_wait_for_the_second(open_store: OpenStore) -> None:
+    with PersistSaver(open_store()) as saver, ThreadPoolExecutor(1) as pool:
+        first = put(saver, at("t"), "001", of=1)
+        second = at("t", checkpoint_id="002")
+        writing = pool.submit(saver.put_writes, second, [("of", 2)], "task")
+        put(saver, first, "002", of=2)
+        writing.result()
+        assert got(saver, second).pending_writes == [("task", "of", 2)]
+
+
+def test_those_who_wait_learn_that_a_save_begins() -> None:
+    saves = Saves()
+    with saves.coming("s") as coming, saves.coming("other") as elsewhere:
+        assert not coming.done()
+        with saves.begun("s"):
+            assert coming.done()
+            assert not elsewhere.done()
+            with saves.coming("s") as next_one:
+                assert not next_one.done()
 
 
 def test_many_tasks_of_one_event_loop(open_store: OpenStore) -> None:

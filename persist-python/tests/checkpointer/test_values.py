@@ -173,3 +173,11 @@ def test_members_are_given_as_they_stand() -> None:
     for other in (b"[]", b"1", b'{"a"}', b'{"a":}', b""):
         with pytest.raises(ValueError, match="at byte"):
             json_members(other)
+
+
+@pytest.mark.parametrize("length", [*range(1, 4), *range(62, 67), 127, 128, 129, 200])
+def test_what_json_escapes_is_found_wherever_it_stands(length: int) -> None:
+    for special in '"\\\n\x00\x1f':
+        for at in {0, 1, length // 2, length - 1}:
+            text = "x" * at + special + "\x7fé" * (length - at)
+            assert json.loads(encode_typed("msgpack", pack(text))) == text

@@ -52,32 +52,31 @@ impl Store {
         Ok(Some(at))
     }
 
-    /// Opens the directory of a key and creates what is missing of it, the root included. Unless told otherwise by
-    /// the options, the way to it is on the disk when this returns.
-    pub(crate) fn make_parent(&self, key: &str) -> Result<OwnedFd, Failed> {
-        let mut at = self.make_root(&self.root)?;
+    /// Opens the directory of a key and creates what is missing of it, the root included. What of the way to it may not
+    /// be on the disk yet is left to [`Way::sync`]: after the object has its name, so that one commit of the file
+    /// system's journal carries all of it.
+    pub(crate) fn make_parent(&self, key: &str) -> Result<Way, Failed> {
+        let mut way = Way { directory: self.make_root(&self.root)?, unsynced: Vec::new() };
         for (segment, path) in segments(split(key).0) {
-            let (directory, created) = match open_in(&at, segment) {
+            let (directory, created) = match open_in(&way.directory, segment) {
                 Ok(directory) => (directory, false),
                 Err(Errno::NOENT) => {
-                    create_in(&at, segment)
+                    create_in(&way.directory, segment)
                         .map_err(|errno| Failed::new("create the directory", self.path(path), errno))?;
-                    let opened = open_in(&at, segment)
+                    let opened = open_in(&way.directory, segment)
                         .map_err(|errno| Failed::new("open the directory", self.path(path), errno))?;
                     (opened, true)
                 }
                 Err(errno) => return Err(Failed::new("open the directory", self.path(path), errno)),
             };
-            // A directory that another process has just created may not be on the disk either, so one that is merely
+            let parent = std::mem::replace(&mut way.directory, directory);
+            // A directory that another writer has just created may not be on the disk either, so one that is merely
             // found is synced, too, the first time.
             if self.fsync && (created || !self.is_synced(path)) {
-                fs::fsync(&at)
-                    .map_err(|errno| Failed::new("sync the directory", self.path(split(path).0), errno))?;
-                self.remember_synced(path);
+                way.unsynced.push((parent, path.to_owned()));
             }
-            at = directory;
         }
-        Ok(at)
+        Ok(way)
     }
 
     /// Opens the root, or one of the directories above it, and creates what is missing.
@@ -96,6 +95,35 @@ impl Store {
         }
         open_root()
     }
+}
+
+/// The directory of a key, and what of the way to it may be lost in a crash.
+pub(crate) struct Way {
+    pub(crate) directory: OwnedFd,
+    /// Directories with the path of an entry that is to be synced in each, from the root downwards.
+    unsynced: Vec<(OwnedFd, String)>,
+}
+
+impl Way {
+    /// Puts the names in the directory on the disk, whoever gave them, and the way to it.
+    pub(crate) fn sync(&self, store: &Store, directory_key: &str) -> Result<(), Failed> {
+        sync_names(store, &self.directory, directory_key)?;
+        for (parent, path) in self.unsynced.iter().rev() {
+            sync_names(store, parent, split(path).0)?;
+            // Not before: until then, every other writer that comes this way has to sync it as well.
+            store.remember_synced(path);
+        }
+        Ok(())
+    }
+}
+
+/// Puts the names in a directory on the disk.
+pub(crate) fn sync_names(store: &Store, directory: &OwnedFd, directory_key: &str) -> Result<(), Failed> {
+    if !store.fsync {
+        return Ok(());
+    }
+    fs::fsync(directory)
+        .map_err(|errno| Failed::new("sync the directory", store.path(directory_key), errno).maybe_applied())
 }
 
 /// Creates a directory unless another process did so first.

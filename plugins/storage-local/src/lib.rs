@@ -15,6 +15,9 @@
 //!
 //! - **Durable.** A write returns when the file, the entry in its directory, and the entries of all directories
 //!   between the root and it are on the disk, whoever created those directories; a root that the write created is, too.
+//!   The bytes are on the disk before the file has its name, the names are put there after it, so that one commit of the
+//!   file system's journal carries all of them. A crash in between leaves the whole object or none, perhaps below
+//!   directories that are empty; a write that finds directories of another one that did not get so far syncs them itself.
 //!   With `fsync = false`, which nobody gets without asking, a crash of the machine may lose writes or leave empty files.
 //! - **Atomic.** Bytes are written to a file without a name (`O_TMPFILE`), which then gets its name in one step
 //!   (`linkat`): it is there whole or not at all, and of many processes that create one key exactly one succeeds.

@@ -9,6 +9,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use uuid::Uuid;
 
+use crate::directory::sync_names;
 use crate::error::Failed;
 use crate::path::{TEMPORARY, split};
 use crate::store::{OPEN_FILES, Store};
@@ -53,17 +54,18 @@ impl Store {
     fn try_write(&self, key: &str, data: &[u8], existing: Existing) -> Result<(), Failed> {
         let path = self.path(key);
         let (directory_key, name) = split(key);
-        let directory = self.make_parent(key)?;
+        let way = self.make_parent(key)?;
+        let directory = &way.directory;
         if existing == Existing::Keep {
             // Saves writing what `link` would refuse; that there is nothing now proves nothing.
-            if fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+            if fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
                 // Its writer may have failed, or been killed, before the name was on the disk.
-                self.sync_names(&directory, directory_key)?;
+                way.sync(self, directory_key)?;
                 return Err(Failed::new("create", path, Errno::EXIST));
             }
         }
-        let mut staged = Staged::create(&directory, self.nameless)
-            .map_err(|errno| Failed::new("create a file for", &path, gone_or(errno, &directory)))?;
+        let mut staged = Staged::create(directory, self.nameless)
+            .map_err(|errno| Failed::new("create a file for", &path, gone_or(errno, directory)))?;
         staged.file.write_all(data).map_err(|error| {
             Failed::new("write", &path, Errno::from_io_error(&error).unwrap_or(Errno::IO))
         })?;
@@ -76,23 +78,13 @@ impl Store {
         };
         if let Err(errno) = published {
             if errno == Errno::EXIST {
-                self.sync_names(&directory, directory_key)?;
+                way.sync(self, directory_key)?;
             }
             let failed = Failed::new("name the file", &path, errno);
             // Refusals are certain; after anything else the name may be there.
             return Err(if is_refusal(errno) { failed } else { failed.maybe_applied() });
         }
-        self.sync_names(&directory, directory_key)
-    }
-
-    /// Makes the names in a directory durable, whoever gave them.
-    fn sync_names(&self, directory: &OwnedFd, directory_key: &str) -> Result<(), Failed> {
-        if !self.fsync {
-            return Ok(());
-        }
-        fs::fsync(directory).map_err(|errno| {
-            Failed::new("sync the directory", self.path(directory_key), errno).maybe_applied()
-        })
+        way.sync(self, directory_key)
     }
 
     fn no_directory(&self, key: &str) -> Error {
@@ -117,7 +109,7 @@ impl Store {
                 return Err(if is_refusal(errno) { failed } else { failed.maybe_applied() });
             }
         }
-        self.sync_names(&directory, directory_key)
+        sync_names(self, &directory, directory_key)
     }
 }
 

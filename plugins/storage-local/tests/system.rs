@@ -20,6 +20,13 @@ async fn child_creates_and_replaces() {
     storage.save_if_absent("a/b/object", Bytes::from_static(b"created")).await.unwrap();
     storage.save("a/replaced", Bytes::from_static(b"replaced")).await.unwrap();
     storage.delete("a/b/object").await.unwrap();
+    // As another process does that is killed before it has synced anything.
+    let root = std::path::PathBuf::from(std::env::var(ROOT).unwrap());
+    std::fs::create_dir_all(root.join("found/here")).unwrap();
+    storage.save_if_absent("found/here/object", Bytes::from_static(b"created")).await.unwrap();
+    std::fs::create_dir_all(root.join("found/there")).unwrap();
+    std::fs::write(root.join("found/there/taken"), b"x").unwrap();
+    storage.save_if_absent("found/there/taken", Bytes::from_static(b"refused")).await.unwrap_err();
 }
 
 #[test]
@@ -57,19 +64,20 @@ fn calls_come_in_the_order_that_makes_writes_durable() {
     };
     let file = |below: &str| format!("<{}/#", parent.join(below).display());
     in_order(&[
-        // The way to the object, the root included, each entry once its directory is there.
+        // The root, each entry once its directory is there.
         ("mkdirat", "new\""),
         ("fsync", &format!("<{}>", parent.display())),
         ("mkdirat", "new/root\""),
         ("fsync", &path("new")),
+        // The way to the object, which is synced with it.
         ("mkdirat", "\"a\""),
-        ("fsync", &path("new/root")),
         ("mkdirat", "\"b\""),
-        ("fsync", &path("new/root/a")),
-        // The object: bytes, name, entry.
+        // The object: bytes, name, entry, and the entries above it.
         ("fsync", &file("new/root/a/b")),
         ("linkat", "\"object\""),
         ("fsync", &path("new/root/a/b")),
+        ("fsync", &path("new/root/a")),
+        ("fsync", &path("new/root")),
         // The replacement.
         ("fsync", &file("new/root/a")),
         ("renameat", "\"replaced\""),
@@ -77,7 +85,19 @@ fn calls_come_in_the_order_that_makes_writes_durable() {
         // The removal.
         ("unlinkat", "\"object\""),
         ("fsync", &path("new/root/a/b")),
+        // A way that is there, and that nobody may have synced.
+        ("linkat", "\"object\""),
+        ("fsync", &path("new/root/found/here")),
+        ("fsync", &path("new/root/found")),
+        ("fsync", &path("new/root")),
+        // An object that is there, likewise.
+        ("fsync", &path("new/root/found/there")),
+        ("fsync", &path("new/root/found")),
     ]);
+    // What is known to be on the disk is not synced again: the root twice, for `a` and for `found`.
+    let syncs =
+        |path: String| log.lines().filter(|line| line.contains("fsync") && line.contains(&path)).count();
+    assert_eq!(syncs(path("new/root")), 2, "{log}");
 }
 
 #[tokio::test]

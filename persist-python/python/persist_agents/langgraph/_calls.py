@@ -24,7 +24,7 @@ class Calls(Protocol):
         ...
 
     async def settle(self, futures: set[concurrent.futures.Future[None]], seconds: float) -> None:
-        """Waits until one of some futures is done, at most so long. Without any it waits all the time."""
+        """Waits until one of some futures is done, at most so long."""
 
 
 class Blocking:
@@ -34,8 +34,7 @@ class Blocking:
         return operation.wait()
 
     async def settle(self, futures: set[concurrent.futures.Future[None]], seconds: float) -> None:
-        waited = futures or {concurrent.futures.Future()}
-        concurrent.futures.wait(waited, seconds, concurrent.futures.FIRST_COMPLETED)
+        concurrent.futures.wait(futures, seconds, concurrent.futures.FIRST_COMPLETED)
 
 
 class Awaiting:
@@ -45,9 +44,6 @@ class Awaiting:
         return await operation.start(asyncio.get_running_loop())
 
     async def settle(self, futures: set[concurrent.futures.Future[None]], seconds: float) -> None:
-        if not futures:
-            await asyncio.sleep(seconds)
-            return
         waited = [asyncio.wrap_future(future) for future in futures]
         await asyncio.wait(waited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 

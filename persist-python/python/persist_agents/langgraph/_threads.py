@@ -84,6 +84,7 @@ class Saves:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[str, set[concurrent.futures.Future[None]]] = {}
+        self._coming: dict[str, set[concurrent.futures.Future[None]]] = {}
         self._ended: dict[str, float] = {}
 
     @contextmanager
@@ -92,6 +93,9 @@ class Saves:
         future: concurrent.futures.Future[None] = concurrent.futures.Future()
         with self._lock:
             self._running.setdefault(session, set()).add(future)
+            waiting = self._coming.pop(session, set())
+        for coming in waiting:
+            coming.set_result(None)
         try:
             yield
         finally:
@@ -108,6 +112,21 @@ class Saves:
         """The saves to a session that have not ended."""
         with self._lock:
             return set(self._running.get(session, ()))
+
+    @contextmanager
+    def coming(self, session: str) -> Generator[concurrent.futures.Future[None], None, None]:
+        """A future that is done as soon as another save to a session begins."""
+        future: concurrent.futures.Future[None] = concurrent.futures.Future()
+        with self._lock:
+            self._coming.setdefault(session, set()).add(future)
+        try:
+            yield future
+        finally:
+            with self._lock:
+                waiting = self._coming.get(session, set())
+                waiting.discard(future)
+                if not waiting:
+                    self._coming.pop(session, None)
 
     def ended(self, session: str) -> float:
         """When the last save to a session ended, by the monotonic clock."""

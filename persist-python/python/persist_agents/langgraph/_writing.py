@@ -25,6 +25,10 @@ from ._threads import DELTA_COUNTERS, DELTA_LABEL, NAMESPACE_LABEL, Place, Threa
 #: same time; writes whose checkpoint does not come are stored by themselves.
 _PATIENCE = 0.25
 
+#: How long after the end of a save its successor is expected, and how often the store is asked for a checkpoint that this
+#: process does not save, in seconds.
+_SOON = 0.005
+
 #: The longest that writes wait for saves that are under way, in seconds.
 _LONGEST_WAIT = 5.0
 
@@ -204,22 +208,26 @@ async def _home_of_writes(threads: Threads, place: Place) -> int:
     counts as soon as the checkpoint is there.
     """
     checkpoint_id = place.checkpoint_id or ""
-    saves = threads.shared.saves
-    known = threads.shared.indexes.known(place.session)
-    began = time.monotonic()
+    session, saves = place.session, threads.shared.saves
+    began = asked = time.monotonic()
     while True:
-        entry = known.entry(place.checkpoint_ns, checkpoint_id)
-        if entry is not None:
-            return entry.indices[0]
-        running = saves.running(place.session)
-        known = await threads.index(place.session)
-        if known.entry(place.checkpoint_ns, checkpoint_id) is not None:
-            continue
-        now = time.monotonic()
-        quiet = now - max(began, saves.ended(place.session))
-        if now - began > _LONGEST_WAIT or (not running and quiet > _PATIENCE):
-            break
-        await threads.call.settle(running, _PATIENCE / 50 if not running else _LONGEST_WAIT)
+        with saves.coming(session) as coming:
+            running, ended = saves.running(session), saves.ended(session)
+            known = threads.shared.indexes.known(session)
+            entry = known.entry(place.checkpoint_ns, checkpoint_id)
+            now = time.monotonic()
+            # While this process saves to the thread, that is most likely the checkpoint, and the store is not asked.
+            is_expected = bool(running) or now - ended < _SOON
+            if entry is None and (not is_expected or now - asked > _PATIENCE):
+                known = await threads.index(session)
+                entry = known.entry(place.checkpoint_ns, checkpoint_id)
+                asked = now
+                is_quiet = not running and now - max(began, ended) > _PATIENCE
+                if entry is None and (is_quiet or now - began > _LONGEST_WAIT):
+                    break
+            if entry is not None:
+                return entry.indices[0]
+            await threads.call.settle(running or {coming}, _PATIENCE if running else _SOON)
     state = dump_early(place.checkpoint_ns, checkpoint_id)
     name = writes_name(snapshot_name(place.checkpoint_ns, checkpoint_id))
     orphan = replace(place, checkpoint_id=None)
