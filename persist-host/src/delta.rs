@@ -13,7 +13,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use compose::{ComposeError, Layer, compose};
+pub(crate) use compose::{ComposeError, Layer, compose, composes};
 pub(crate) use diff::diff;
 pub(crate) use index::BaseIndex;
 pub(crate) use rebase::rebase;

@@ -2,7 +2,8 @@
 //!
 //! Both read a state from its front to its back, and what they know at a byte depends on the bytes before it alone. So
 //! either may go on from where it stood at any place up to which the previous state is the same, provided that the
-//! bytes are compared, not assumed, to be the same.
+//! bytes are compared, not assumed, to be the same. The check may also stop where it stands as it stood in the previous
+//! state, if both go on with the same bytes to their ends: it would find what it found there.
 
 mod marks;
 mod passes;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use sha2::Sha256;
 
 use self::marks::Marks;
-use crate::matching::common_prefix;
+use crate::matching::{common_prefix, common_suffix};
 use crate::validate::Validator;
 use crate::{ContentHash, InvalidJson, validate_json};
 
@@ -52,7 +53,8 @@ impl Checkpoints {
 /// The two passes over a state that are to be made. They do not need each other.
 ///
 /// `previous` is a state with the checkpoints that were made of it, in this process. Both passes then read only what
-/// follows the last checkpoint in front of the first difference.
+/// follows the last checkpoint in front of the first difference, and the check no more than up to the first one behind
+/// the last difference where it stands as before.
 pub(crate) fn plan(
     state: &Bytes,
     json: bool,
@@ -79,6 +81,7 @@ fn plan_spaced(
         from: 0,
         validator: Validator::new(),
         marks: Marks::new(state.len(), spacing),
+        end: Marks::new(0, spacing),
     };
     if let Some((before, checkpoints)) = previous {
         let shared = common_prefix(before, state);
@@ -89,6 +92,10 @@ fn plan_spaced(
         if json && let Some(resumed) = checkpoints.validators.last_within(shared) {
             (validate.from, validate.validator) = resumed;
             validate.marks.adopt(&checkpoints.validators, shared);
+        }
+        if json && checkpoints.validators.reach_beyond(shared) {
+            let tail = common_suffix(&before[shared..], &state[shared..]);
+            validate.end = checkpoints.validators.of_end(before.len(), tail, state.len());
         }
     }
     (hash, validate)
@@ -109,6 +116,11 @@ pub(crate) struct Hashed {
 }
 
 impl HashPass {
+    /// How many bytes it has to read.
+    pub(crate) fn length(&self) -> usize {
+        self.state.len() - self.from
+    }
+
     /// Hashes the state. CPU work.
     pub(crate) fn run(self) -> Hashed {
         let (hash, marks) = passes::hash(&self.state, self.from, self.hasher, self.marks);
@@ -123,6 +135,8 @@ pub(crate) struct ValidatePass {
     from: usize,
     validator: Validator,
     marks: Marks<Validator>,
+    /// Those of the end that the state shares with the previous one.
+    end: Marks<Validator>,
 }
 
 /// What checking a state gave.
@@ -131,9 +145,10 @@ pub(crate) struct Validated {
 }
 
 impl ValidatePass {
-    /// How many bytes it has to read.
+    /// How many bytes it has to read, if what the states have in common is enclosed by the same as before.
     pub(crate) fn length(&self) -> usize {
-        if self.json { self.state.len() - self.from } else { 0 }
+        let end = self.end.get(0).map_or(self.state.len(), |(offset, _)| offset);
+        if self.json { end - self.from } else { 0 }
     }
 
     /// Checks the state. CPU work. The verdict is that of [`validate_json`].
@@ -146,7 +161,7 @@ impl ValidatePass {
             return Ok(Validated { marks: self.marks });
         }
         let nothing = self.marks.emptied();
-        let marks = match passes::validate(&self.state, self.from, self.validator, self.marks) {
+        let marks = match passes::validate(&self.state, self.from, self.validator, self.marks, &self.end) {
             Ok(marks) => marks,
             Err(_) => {
                 // The one that names the place has the last word.

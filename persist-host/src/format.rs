@@ -43,6 +43,7 @@ pub use index_set::IndexSet;
 pub use manifest::Manifest;
 pub use mark::{Mark, MarkKind, Moved};
 pub use marker::Marker;
+pub(crate) use object::Parts;
 pub use object::{RecordObject, SnapshotObject, verify_object};
 pub use prologue::MAX_HEADER_LEN;
 pub use record::{PrefixParse, Record};

@@ -13,7 +13,7 @@ use crate::{
 const STATE_BYTES: usize = 50_000_000;
 
 /// The cases that are timed, by the names that the program has for them.
-const CASES: [&str; 4] = ["middle", "end", "append", "cold"];
+const CASES: [&str; 6] = ["small", "middle", "end", "append", "front", "cold"];
 
 /// Builds for release, times the cases, and measures the peak memory of a save and of a restore.
 pub(crate) fn run(states: Option<&Path>) -> Result<()> {

@@ -8,7 +8,7 @@ use std::iter;
 
 use bytes::Bytes;
 
-use super::{Op, part};
+use super::{Op, part, take};
 
 /// How many extents a layer may add beyond those that its ops account for. Only ops that copy the same bytes over and
 /// over need any: of those, this many are followed before the bytes are built once and copied.
@@ -56,8 +56,48 @@ pub(crate) fn compose(layers: &[Layer<'_>]) -> Result<Bytes, ComposeError> {
     gather(layers, vec![Span { from: 0, len: last.length }])
 }
 
+/// Whether the state of the last layer is `state`. Compares in place, without building it.
+///
+/// # Errors
+/// As [`compose`].
+pub(crate) fn composes(layers: &[Layer<'_>], state: &[u8]) -> Result<bool, ComposeError> {
+    let Some(last) = layers.last() else { return Ok(state.is_empty()) };
+    let Followed { extents, built } = follow(layers, vec![Span { from: 0, len: last.length }])?;
+    let mut rest = state;
+    for extent in &extents {
+        if take(&mut rest, extent.span.len) != Some(bytes_of(layers, &built, extent)?) {
+            return Ok(false);
+        }
+    }
+    Ok(rest.is_empty())
+}
+
 /// Joins spans of the last layer's state.
 fn gather(layers: &[Layer<'_>], wanted: Vec<Span>) -> Result<Bytes, ComposeError> {
+    let Followed { extents, built } = follow(layers, wanted)?;
+    if let [Extent { origin: Origin::Literals(number), span }] = extents[..]
+        && let Some(layer) = layers.get(number)
+        && let Some(piece) = part(layer.literals, span.from, span.len)
+    {
+        return Ok(layer.literals.slice_ref(piece));
+    }
+    let mut state = reserve(&extents)?;
+    for extent in &extents {
+        state.extend_from_slice(bytes_of(layers, &built, extent)?);
+    }
+    Ok(state.into())
+}
+
+/// Where the bytes of a state come from.
+struct Followed {
+    /// None of them counts in a state.
+    extents: Vec<Extent>,
+    /// The bytes that were built on the way.
+    built: Bytes,
+}
+
+/// Follows spans of the last layer's state down to the literals that they came with.
+fn follow(layers: &[Layer<'_>], wanted: Vec<Span>) -> Result<Followed, ComposeError> {
     let mut extents: Vec<Extent> =
         wanted.into_iter().map(|span| Extent { origin: Origin::State, span }).collect();
     for (number, layer) in layers.iter().enumerate().rev() {
@@ -66,26 +106,20 @@ fn gather(layers: &[Layer<'_>], wanted: Vec<Span>) -> Result<Bytes, ComposeError
         match descend(number, &steps, &extents, limit)? {
             Descent::Next(next) => extents = next,
             Descent::TooMany => {
-                // Reserved first, so that a length beyond all memory is refused before any work.
-                let state = reserve(&extents)?;
+                // A length beyond all memory is refused before any work.
+                drop(reserve(&extents)?);
                 // Spans that do not overlap stay within the limit, so this goes down the chain by a layer at least.
                 let spans = union(&extents);
                 let built = gather(&layers[..=number], spans.clone())?;
                 relocate(&mut extents, &spans);
-                return join(state, layers, &built, &extents);
+                return Ok(Followed { extents, built });
             }
         }
         if !extents.iter().any(|extent| extent.origin == Origin::State) {
             break;
         }
     }
-    if let [Extent { origin: Origin::Literals(number), span }] = extents[..]
-        && let Some(layer) = layers.get(number)
-        && let Some(piece) = part(layer.literals, span.from, span.len)
-    {
-        return Ok(layer.literals.slice_ref(piece));
-    }
-    join(reserve(&extents)?, layers, &Bytes::new(), &extents)
+    Ok(Followed { extents, built: Bytes::new() })
 }
 
 /// A range of bytes.
@@ -240,22 +274,14 @@ fn reserve(extents: &[Extent]) -> Result<Vec<u8>, ComposeError> {
     }
 }
 
-/// Adds the bytes of extents, whose origins are all known, to `state`.
-fn join(
-    mut state: Vec<u8>,
-    layers: &[Layer<'_>],
-    built: &Bytes,
-    extents: &[Extent],
-) -> Result<Bytes, ComposeError> {
-    for Extent { origin, span } in extents {
-        let source = match origin {
-            Origin::Literals(number) => layers.get(*number).map(|layer| layer.literals),
-            Origin::Built => Some(built),
-            Origin::State => None,
-        };
-        // The steps were checked against their literals, so that nothing is missing here.
-        let bytes = source.and_then(|source| part(source, span.from, span.len));
-        state.extend_from_slice(bytes.ok_or(ComposeError::Misfit { layer: 0 })?);
-    }
-    Ok(state.into())
+/// The bytes of an extent whose origin is known.
+fn bytes_of<'a>(layers: &[Layer<'a>], built: &'a Bytes, extent: &Extent) -> Result<&'a [u8], ComposeError> {
+    let Extent { origin, span } = *extent;
+    let source = match origin {
+        Origin::Literals(number) => layers.get(number).map(|layer| layer.literals),
+        Origin::Built => Some(built),
+        Origin::State => None,
+    };
+    // The steps were checked against their literals, so that nothing is missing here.
+    source.and_then(|source| part(source, span.from, span.len)).ok_or(ComposeError::Misfit { layer: 0 })
 }

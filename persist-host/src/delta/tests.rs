@@ -33,7 +33,18 @@ fn composed(first: &Bytes, deltas: &[Stored]) -> Bytes {
     for delta in deltas {
         layers.push(Layer { ops: Some(&delta.ops), literals: &delta.literals, length: delta.length });
     }
-    compose(&layers).unwrap()
+    let state = compose(&layers).unwrap();
+    assert!(composes(&layers, &state).unwrap());
+    for other in [&state[..state.len().saturating_sub(1)], &[&state[..], b"x"].concat()] {
+        assert!(other == state || !composes(&layers, other).unwrap(), "another length");
+    }
+    let mut other = state.to_vec();
+    let middle = other.len() / 2;
+    if let Some(byte) = other.get_mut(middle) {
+        *byte ^= 1;
+        assert!(!composes(&layers, &other).unwrap(), "another byte");
+    }
+    state
 }
 
 /// Bytes that look random and are the same in every run.

@@ -52,6 +52,14 @@ pub(super) struct Cache {
     clock: u64,
 }
 
+/// How keeping a state ended.
+pub(super) struct Put {
+    /// Whether it is kept.
+    pub(super) kept: bool,
+    /// What was kept in its place, and what had to go for it.
+    pub(super) forgotten: Vec<Arc<Warm>>,
+}
+
 struct Entry {
     warm: Arc<Warm>,
     bytes: u64,
@@ -67,29 +75,29 @@ impl Cache {
         Some(entry.warm.clone())
     }
 
-    /// Keeps a state, as far as `most` bytes reach; tells whether it does.
-    pub(super) fn put(&mut self, session: &SessionRef, warm: Arc<Warm>, most: u64) -> bool {
-        self.remove(session);
+    /// Keeps a state, as far as `most` bytes reach.
+    pub(super) fn put(&mut self, session: &SessionRef, warm: Arc<Warm>, most: u64) -> Put {
+        let mut forgotten = Vec::from_iter(self.remove(session));
         let bytes = warm.memory();
         if bytes > most {
-            return false;
+            return Put { kept: false, forgotten };
         }
         while self.bytes + bytes > most
             && let Some(oldest) =
                 self.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(session, _)| session.clone())
         {
-            self.remove(&oldest);
+            forgotten.extend(self.remove(&oldest));
         }
         self.clock += 1;
         self.bytes += bytes;
         self.entries.insert(session.clone(), Entry { warm, bytes, used: self.clock });
-        true
+        Put { kept: true, forgotten }
     }
 
     /// Forgets a session.
-    pub(super) fn remove(&mut self, session: &SessionRef) {
-        if let Some(entry) = self.entries.remove(session) {
-            self.bytes -= entry.bytes;
-        }
+    pub(super) fn remove(&mut self, session: &SessionRef) -> Option<Arc<Warm>> {
+        let entry = self.entries.remove(session)?;
+        self.bytes -= entry.bytes;
+        Some(entry.warm)
     }
 }

@@ -113,13 +113,18 @@ impl Chain {
     /// # Errors
     /// [`ErrorKind::Integrity`] when the layers do not fit together, [`ErrorKind::Other`] without enough memory.
     pub(super) fn state(&self) -> Result<Bytes> {
-        delta::compose(&delta_layers(&self.layers)).map_err(|error| {
-            let (kind, code) = match error {
-                ComposeError::OutOfMemory { .. } => (ErrorKind::Other, "out_of_memory"),
-                ComposeError::Misfit { .. } => (ErrorKind::Integrity, "object_damaged"),
-            };
-            Error::new(kind, code, "cannot build the state from its stored parts").with_source(error)
-        })
+        delta::compose(&delta_layers(&self.layers)).map_err(cannot_build)
+    }
+
+    /// Whether `ops` and `literals` make exactly `state` from that of its last snapshot, as a restore would find it.
+    /// Compares in place. CPU work.
+    ///
+    /// # Errors
+    /// As [`state`](Chain::state).
+    pub(super) fn rebuilds(&self, ops: &[Op], literals: &Bytes, state: &[u8]) -> Result<bool> {
+        let mut layers = delta_layers(&self.layers);
+        layers.push(delta::Layer { ops: Some(ops), literals, length: state.len() as u64 });
+        delta::composes(&layers, state).map_err(cannot_build)
     }
 
     /// The ops that make a state from that of the first `kept` snapshots, where `ops` make it from that of all; `None`
@@ -133,6 +138,14 @@ impl Chain {
         let ops = |layer: &Layer| layer.ops.as_ref().map_or(0, Vec::len) * size_of::<Op>();
         self.layers.iter().map(|layer| layer.literals.len() + ops(layer)).sum()
     }
+}
+
+fn cannot_build(error: ComposeError) -> Error {
+    let (kind, code) = match error {
+        ComposeError::OutOfMemory { .. } => (ErrorKind::Other, "out_of_memory"),
+        ComposeError::Misfit { .. } => (ErrorKind::Integrity, "object_damaged"),
+    };
+    Error::new(kind, code, "cannot build the state from its stored parts").with_source(error)
 }
 
 fn delta_layers(layers: &[Arc<Layer>]) -> Vec<delta::Layer<'_>> {

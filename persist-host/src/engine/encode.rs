@@ -10,7 +10,7 @@ use super::chain::{Chain, Layer};
 use super::errors::damaged;
 use super::head::View;
 use super::segment::Tuning;
-use crate::codec::{self, Coding, Encoded, off_thread};
+use crate::codec::{self, Coding, Encoded, Started, off_thread, started};
 use crate::delta::{self, Op};
 use crate::format::{Delta, Storage, Transform};
 use crate::observe::CacheLookup;
@@ -30,7 +30,7 @@ pub(super) struct Body {
     literals: Bytes,
 }
 
-/// The steps of a delta and what they insert, checked to rebuild the state.
+/// The steps of a delta and what they insert.
 struct Difference {
     /// What the delta is against.
     below: Chain,
@@ -38,6 +38,8 @@ struct Difference {
     steps_len: u64,
     /// The encoded steps, then the literals.
     content: Bytes,
+    /// The check that what will be stored rebuilds the state.
+    check: Started<()>,
 }
 
 impl Body {
@@ -119,7 +121,7 @@ impl Store {
     ) -> Result<Option<Body>> {
         let tuning = self.options().tuning;
         let Some(difference) = find_difference(warm, state.clone(), tuning).await? else { return Ok(None) };
-        let Difference { below, ops, steps_len, content } = difference;
+        let Difference { below, ops, steps_len, content, check } = difference;
         let codec = self.codec()?;
         let length = state.len() as u64;
         // What a full snapshot would take, from what the segment's own one took. That may have been compressed.
@@ -137,6 +139,7 @@ impl Store {
         };
         let prefix_len = prefix.len() as u64;
         let encoded = codec::encode(&content, &Coding { codec, prefix }).await?;
+        check.finish().await?;
         let stored = stored_len(&encoded);
         if stored >= in_full.max(1) || tuning.reads_too_much(below.stored_bytes() + stored, in_full) {
             return Ok(None);
@@ -214,36 +217,51 @@ fn stored_len(encoded: &Encoded) -> u64 {
     encoded.frames.iter().map(|frame| frame.stored_len).sum()
 }
 
-/// Computes a delta against that snapshot of a chain which suits best, and checks that what will be stored rebuilds the
-/// state; `None` when it would take too many steps.
+/// Computes a delta against that snapshot of a chain which suits best, and begins to check that what will be stored rebuilds
+/// the state; `None` when it would take too many steps.
 async fn find_difference(base: Arc<Warm>, state: Bytes, tuning: Tuning) -> Result<Option<Difference>> {
     // What takes less than a hand-off to a thread is done at once, while another one checks the state.
     let brief = state.len() <= BRIEF_BYTES && base.is_indexed();
-    off_thread(if brief { 0 } else { state.len() }, move || {
+    let bytes = if brief { 0 } else { state.len() };
+    off_thread(bytes, move || {
         let _span = tracing::debug_span!(target: "persist::step", "delta", bytes = state.len()).entered();
         let mut ops = delta::diff(&base.state, base.index(), &state);
         let mut steps = delta::encode_ops(&ops);
         let added: u64 = ops.iter().map(|op| op.inserted()).sum();
         let mut below = base.chain.clone();
         let kept = tuning.base_of(&below.weights(), added + steps.len() as u64);
-        let mut base_state = base.state.clone();
         if kept < below.objects() {
             let Some(rebased) = below.rebase(kept, &ops) else { return Ok(None) };
             ops = rebased;
             steps = delta::encode_ops(&ops);
             below = below.cut(kept);
-            base_state = below.state()?;
         }
-        let literals = delta::literals(&ops, &state);
-        let read_back =
-            delta::decode_ops(&steps, base_state.len() as u64, state.len() as u64, literals.len() as u64);
-        if !read_back.is_ok_and(|ops| delta::rebuilds(&ops, &literals, &base_state, &state)) {
-            return Err(damaged(&"the delta that was just computed", "none; nothing was written"));
-        }
-        let steps_len = steps.len() as u64;
+        let steps_len = steps.len();
         let mut content = steps;
-        content.extend_from_slice(&literals);
-        Ok(Some(Difference { below, ops, steps_len, content: content.into() }))
+        content.extend_from_slice(&delta::literals(&ops, &state));
+        let content = Bytes::from(content);
+        let (stored, chain) = (content.clone(), below.clone());
+        let check = started(bytes, move || check_rebuilds(&base, &chain, &stored, steps_len, &state));
+        Ok(Some(Difference { below, ops, steps_len: steps_len as u64, content, check }))
     })
     .await
+}
+
+/// Reads back the content of a delta against the last snapshot of `chain`, which is that of `base` as far as it goes, and
+/// compares what it makes with the state.
+fn check_rebuilds(base: &Warm, chain: &Chain, content: &Bytes, steps_len: usize, state: &[u8]) -> Result<()> {
+    let (steps, literals) = (&content[..steps_len], content.slice(steps_len..));
+    let base_len = chain.top().length;
+    let rebuilds = match delta::decode_ops(steps, base_len, state.len() as u64, literals.len() as u64) {
+        Ok(ops) if chain.objects() == base.chain.objects() => {
+            delta::rebuilds(&ops, &literals, &base.state, state)
+        }
+        Ok(ops) => chain.rebuilds(&ops, &literals, state)?,
+        Err(_) => false,
+    };
+    if rebuilds {
+        Ok(())
+    } else {
+        Err(damaged(&"the delta that was just computed", "none; nothing was written"))
+    }
 }

@@ -29,6 +29,9 @@ pub(super) fn hash(
 
 /// Checks what follows the first `offset` bytes of `state`, and that a value ends with it.
 ///
+/// `end` are the marks of a checked state that ends with the same bytes: where the validator stands as it stood there, it
+/// would go on to the end as it did there.
+///
 /// # Errors
 ///
 /// [`Refused`] if `state` is not JSON in UTF-8.
@@ -37,13 +40,32 @@ pub(super) fn validate(
     mut offset: usize,
     mut validator: Validator,
     mut marks: Marks<Validator>,
+    end: &Marks<Validator>,
 ) -> Result<Marks<Validator>, Refused> {
-    while let Some(end) = boundary(state, marks.next(offset)) {
-        feed(&mut validator, &state[offset..end])?;
-        if validator.heap_bytes() <= NESTING {
-            marks.set(end, validator.clone());
+    let mut due = marks.next(offset);
+    let mut ahead = 0;
+    loop {
+        let here = boundary(state, due);
+        match (here, end.get(ahead)) {
+            (_, Some((met, there))) if here.is_none_or(|here| met <= here) => {
+                feed(&mut validator, &state[offset..met])?;
+                offset = met;
+                if validator == *there {
+                    marks.adopt_end(end, ahead);
+                    return Ok(marks);
+                }
+                ahead += 1;
+            }
+            (Some(here), _) => {
+                feed(&mut validator, &state[offset..here])?;
+                offset = here;
+                if validator.heap_bytes() <= NESTING {
+                    marks.set(here, validator.clone());
+                }
+                due = marks.next(here);
+            }
+            (None, _) => break,
         }
-        offset = end;
     }
     feed(&mut validator, &state[offset..])?;
     if validator.is_complete() { Ok(marks) } else { Err(Refused) }

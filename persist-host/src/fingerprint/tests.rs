@@ -45,15 +45,53 @@ fn resumed(state: &[u8], json: bool, previous: Previous<'_>) -> Option<Fingerpri
             assert_eq!(found.hash, ContentHash::of(state), "{shown}");
             let scratch = alone(state, json, None).unwrap().checkpoints;
             assert_eq!(offsets(&found.checkpoints.hashers), offsets(&scratch.hashers), "{shown}");
-            // What follows a checkpoint may be another character now, and begin elsewhere.
-            let due = |marks: &Marks<Validator>| {
-                let due = offsets(marks).into_iter().map(|offset| (offset + EARLIER) / CLOSE * CLOSE);
-                due.filter(|due| *due <= state.len()).collect::<Vec<_>>()
-            };
-            assert_eq!(due(&found.checkpoints.validators), due(&scratch.validators), "{shown}");
+            if json {
+                assert_spread(state, &found.checkpoints.validators);
+            }
             Some(found)
         }
         (verdict, found) => panic!("{verdict:?} but {:?}: {shown}", found.map(|found| found.hash)),
+    }
+}
+
+/// Asserts that a successor of the state can be resumed near any of its bytes.
+fn assert_spread(state: &[u8], validators: &Marks<Validator>) {
+    let mut last = 0;
+    for offset in offsets(validators) {
+        assert!(offset + EARLIER >= last + CLOSE / 2, "{offset} lies close behind {last}");
+        assert!(offset - last <= 2 * CLOSE + EARLIER, "{offset} lies far behind {last}");
+        assert!(std::str::from_utf8(&state[..offset]).is_ok());
+        last = offset;
+    }
+    assert!(state.len() - last <= 2 * CLOSE + EARLIER, "{last} is the last of {} bytes", state.len());
+}
+
+#[test]
+fn what_follows_an_edit_is_not_read_again_unless_it_means_something_else() {
+    let before = format!("[\"{}\", {}0]", "x".repeat(200), "[1, {\"a\": \"b\"}], ".repeat(100)).into_bytes();
+    let checkpoints = alone(&before, true, None).unwrap().checkpoints;
+    let previous = Some((&before[..], &checkpoints));
+    let last = |checkpoints: &Checkpoints| checkpoints.validators.iter().last().map(std::ptr::from_ref);
+    let edited = |at: usize, removed: usize, text: &str| {
+        let mut state = before.clone();
+        state.splice(at..at + removed, text.bytes());
+        state
+    };
+    for state in
+        [edited(100, 0, "more"), edited(90, 50, ""), edited(100, 7, "é\\n\\u00e9"), edited(202, 0, "\", \"")]
+    {
+        let (_, validate) = plan_spaced(&state.clone().into(), true, previous, CLOSE);
+        assert!(validate.length() < 250, "{}", validate.length());
+        let found = resumed(&state, true, previous).unwrap().checkpoints;
+        assert_eq!(last(&found), last(&checkpoints), "the end's checkpoints are taken over");
+    }
+    // Other brackets around the same bytes.
+    let mut deeper = edited(204, 0, "[");
+    deeper.push(b']');
+    for state in [edited(0, 1, "[["), edited(204, 0, "["), edited(100, 0, "\""), edited(0, 1, "{"), deeper] {
+        if let Some(found) = resumed(&state, true, previous) {
+            assert_ne!(last(&found.checkpoints), last(&checkpoints));
+        }
     }
 }
 
@@ -156,10 +194,7 @@ proptest! {
             } else if back_to_json {
                 checkpoints = resumed(&before, true, previous).unwrap().checkpoints;
             }
-            for offset in offsets(&checkpoints.validators) {
-                prop_assert!((offset + EARLIER) % CLOSE <= EARLIER);
-                prop_assert!(std::str::from_utf8(&before[..offset]).is_ok());
-            }
+            assert_spread(&before, &checkpoints.validators);
         }
     }
 }

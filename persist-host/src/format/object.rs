@@ -22,11 +22,21 @@ impl SnapshotObject {
     /// [`FormatError::Unencodable`] when `frames` are not those that the header describes, or when the
     /// header is longer than [`MAX_HEADER_LEN`](super::MAX_HEADER_LEN).
     pub fn encode(header: &Header, frames: &[Bytes]) -> Result<Bytes, FormatError> {
+        let parts = Self::parts(header, frames)?;
+        Ok(parts.copy().finish(&parts.digest()))
+    }
+
+    /// The parts of an object, for a caller that joins them and hashes them at the same time.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](SnapshotObject::encode).
+    pub(crate) fn parts(header: &Header, frames: &[Bytes]) -> Result<Parts, FormatError> {
         let described = header.storage.frames.iter().map(|frame| frame.stored_len);
         if !described.eq(frames.iter().map(|frame| frame.len() as u64)) {
             return Err(FormatError::unencodable("the frames are not those that the header describes"));
         }
-        assemble(Magic::Snapshot, &header.encode()?, frames)
+        Parts::new(Magic::Snapshot, &header.encode()?, frames)
     }
 
     /// Checks every byte of a whole object and keeps it.
@@ -128,15 +138,56 @@ pub fn verify_object(object: &[u8]) -> Result<Record, FormatError> {
 
 /// Puts an object together in one allocation of its exact size.
 pub(super) fn assemble(magic: Magic, header: &[u8], frames: &[Bytes]) -> Result<Bytes, FormatError> {
-    let body: usize = frames.iter().map(Bytes::len).sum();
-    let mut object = Vec::with_capacity(PROLOGUE_LEN + header.len() + body + TRAILER_LEN);
-    prologue::write(magic, header, &mut object)?;
-    object.extend_from_slice(header);
-    for frame in frames {
-        object.extend_from_slice(frame);
+    let parts = Parts::new(magic, header, frames)?;
+    Ok(parts.copy().finish(&parts.digest()))
+}
+
+/// An object that is not in one piece yet.
+pub(crate) struct Parts {
+    /// The prologue and the header.
+    start: Vec<u8>,
+    frames: Vec<Bytes>,
+}
+
+/// An object without its trailer.
+pub(crate) struct Untrailed(Vec<u8>);
+
+impl Parts {
+    fn new(magic: Magic, header: &[u8], frames: &[Bytes]) -> Result<Self, FormatError> {
+        let mut start = Vec::with_capacity(PROLOGUE_LEN + header.len());
+        prologue::write(magic, header, &mut start)?;
+        start.extend_from_slice(header);
+        Ok(Self { start, frames: frames.to_vec() })
     }
-    trailer::write(&mut object);
-    Ok(object.into())
+
+    /// The length of the object, in bytes.
+    pub(crate) fn object_len(&self) -> usize {
+        self.start.len() + self.frames.iter().map(Bytes::len).sum::<usize>() + TRAILER_LEN
+    }
+
+    /// The digest for the trailer. CPU work.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        trailer::digest([&self.start[..]].into_iter().chain(self.frames.iter().map(|frame| &frame[..])))
+    }
+
+    /// Joins the parts in one allocation of the object's exact size.
+    pub(crate) fn copy(&self) -> Untrailed {
+        let mut object = Vec::with_capacity(self.object_len());
+        object.extend_from_slice(&self.start);
+        for frame in &self.frames {
+            object.extend_from_slice(frame);
+        }
+        Untrailed(object)
+    }
+}
+
+impl Untrailed {
+    /// The object; `digest` is that of its parts.
+    pub(crate) fn finish(self, digest: &[u8; 32]) -> Bytes {
+        let Self(mut object) = self;
+        trailer::append(&mut object, digest);
+        object.into()
+    }
 }
 
 /// The frames of an object whose length was checked, with their stored bytes.

@@ -12,9 +12,19 @@ const SHA256_ENTRY: [u8; 3] = [1, 32, 0];
 
 /// Appends the trailer to a complete object.
 pub(super) fn write(object: &mut Vec<u8>) {
-    let digest = Sha256::digest(object.as_slice());
+    let digest = digest([object.as_slice()]);
+    append(object, &digest);
+}
+
+/// The digest over all of an object, given in parts, but its trailer.
+pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+    parts.into_iter().fold(Sha256::new(), Sha256::chain_update).finalize().into()
+}
+
+/// Appends the trailer with a digest that was computed before.
+pub(super) fn append(object: &mut Vec<u8>, digest: &[u8; 32]) {
     object.extend_from_slice(&SHA256_ENTRY);
-    object.extend_from_slice(&digest);
+    object.extend_from_slice(digest);
 }
 
 /// Checks the trailer of `object`, which starts at `start` and has to be all that is left.

@@ -36,9 +36,15 @@ pub(super) fn is_wanted(config: &TracesConfig, variable: Lookup<'_>) -> bool {
 
 /// Makes the exporter. It needs to run inside a runtime.
 pub(super) fn exporter(config: &TracesConfig, variable: Lookup<'_>) -> Result<SpanExporter> {
-    let endpoint = config.endpoint.clone().or_else(|| ENDPOINTS.iter().find_map(|name| variable(name)));
-    if endpoint.is_some_and(|endpoint| endpoint.starts_with("https:")) {
-        return Err(setup_error("the endpoint asks for TLS, which this release does not offer for traces")
+    let configured = config.endpoint.clone().map(|endpoint| ("the config", endpoint));
+    let named = || ENDPOINTS.iter().find_map(|name| Some((*name, variable(name)?)));
+    if let Some((origin, endpoint)) = configured.or_else(named)
+        && endpoint.starts_with("https:")
+    {
+        // The endpoint itself may hold a password.
+        let problem =
+            format!("the endpoint of {origin} asks for TLS, which this release does not offer for traces");
+        return Err(setup_error(problem)
             .with_hint("send them to a collector on this machine, over http, and let it forward them"));
     }
     let made = match protocol(config, variable)? {

@@ -13,11 +13,12 @@ use text::Text;
 /// A pushdown automaton for the grammar of RFC 8259.
 ///
 /// What it knows at a byte depends on the bytes before it alone, so a clone may go on with any other text that
-/// begins the same. It does not look at the encoding: the caller checks that the text is UTF-8.
+/// begins the same. Two that are equal take the same texts from there on. It does not look at the encoding: the caller
+/// checks that the text is UTF-8.
 ///
 /// It says no more than yes or no. The place and the reason of an offence come from
 /// [`validate_json`](super::validate_json).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Validator {
     expected: Expected,
     nesting: Nesting,
@@ -28,7 +29,7 @@ pub(crate) struct Validator {
 pub(crate) struct Refused;
 
 /// What may come next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Expected {
     Value,
     /// A value or the end of the array: the state behind `[`.
@@ -48,7 +49,7 @@ enum Expected {
 }
 
 /// What a string is for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Role {
     Key,
     Value,

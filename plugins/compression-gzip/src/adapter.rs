@@ -7,6 +7,7 @@ use persist_plugin_api::{CompressionAdapter, Error, ErrorCode, Result};
 
 use crate::config::GzipConfig;
 use crate::decompress::decompress;
+use crate::encoders::Encoders;
 use crate::prefix::{compress_with_prefix, decompress_with_prefix};
 
 /// The header's code for "written on no particular system", so that streams are equal wherever they were written.
@@ -15,6 +16,7 @@ const NO_SYSTEM: u8 = 255;
 /// Compresses with gzip.
 pub struct Gzip {
     level: Compression,
+    encoders: Encoders,
 }
 
 impl CompressionAdapter for Gzip {
@@ -23,7 +25,8 @@ impl CompressionAdapter for Gzip {
     const SUPPORTS_PREFIX: bool = true;
 
     fn open(config: GzipConfig) -> Result<Self> {
-        Ok(Self { level: Compression::new(config.checked_level()?) })
+        let level = Compression::new(config.checked_level()?);
+        Ok(Self { level, encoders: Encoders::new(level) })
     }
 
     fn compress(&self, input: &[u8]) -> Result<Vec<u8>> {
@@ -40,7 +43,7 @@ impl CompressionAdapter for Gzip {
     }
 
     fn compress_with_prefix(&self, prefix: &[u8], input: &[u8]) -> Result<Vec<u8>> {
-        compress_with_prefix(self.level, prefix, input)
+        compress_with_prefix(&self.encoders, prefix, input)
     }
 
     fn decompress_with_prefix(&self, prefix: &[u8], input: &[u8], max_output: u64) -> Result<Vec<u8>> {

@@ -29,12 +29,14 @@
 //! - Decompression reads streams of one or several members, checks each member's checksum and length, and refuses a
 //!   stream that is cut off or followed by other bytes as `CORRUPT`.
 //! - A stream with a prefix that is cut off, followed by other bytes, or not deflate is `CORRUPT` too.
+//! - Streams with a prefix leave up to four encoders behind, some 270 KB each, for those that follow.
 //! - Decompression never allocates more for its output than the bound it is given, nor, before there is output, more
 //!   than the input could hold.
 
 mod adapter;
 mod config;
 mod decompress;
+mod encoders;
 mod prefix;
 
 pub use adapter::Gzip;

@@ -1,20 +1,21 @@
 //! Raw deflate (RFC 1951) with a preset dictionary: streams that continue a prefix.
 
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushCompress, FlushDecompress, Status};
 use persist_plugin_api::{Error, ErrorCode, Result};
 
 use crate::decompress::{MAX_RATIO, MIN_STEP, reserve};
+use crate::encoders::Encoders;
 
 /// How far deflate looks back, in bytes.
 const WINDOW: usize = 32 << 10;
 
 /// Compresses `input` as a continuation of `prefix`, of which the last 32 KiB count.
-pub(crate) fn compress_with_prefix(level: Compression, prefix: &[u8], input: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn compress_with_prefix(encoders: &Encoders, prefix: &[u8], input: &[u8]) -> Result<Vec<u8>> {
     let failed = |error: flate2::CompressError| {
         let message = format!("cannot compress {} bytes with deflate", input.len());
         Error::new(ErrorCode::OTHER, message).with_source(error)
     };
-    let mut encoder = Compress::new(level, false);
+    let mut encoder = encoders.take();
     let dictionary = dictionary(prefix);
     if !dictionary.is_empty() {
         encoder.set_dictionary(dictionary).map_err(failed)?;
@@ -23,11 +24,13 @@ pub(crate) fn compress_with_prefix(level: Compression, prefix: &[u8], input: &[u
     loop {
         let rest = rest(input, encoder.total_in());
         match encoder.compress_vec(rest, &mut output, FlushCompress::Finish).map_err(failed)? {
-            Status::StreamEnd => return Ok(output),
+            Status::StreamEnd => break,
             // All that an encoder with all of its input can want is room.
             Status::Ok | Status::BufError => output.reserve(output.len().max(64)),
         }
     }
+    encoders.give_back(encoder);
+    Ok(output)
 }
 
 /// Reverses [`compress_with_prefix`] to at most `max_output` bytes.
@@ -98,10 +101,12 @@ fn rest(input: &[u8], read: u64) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use flate2::Compression;
+
     use super::*;
 
-    fn level(level: u32) -> Compression {
-        Compression::new(level)
+    fn level(level: u32) -> Encoders {
+        Encoders::new(Compression::new(level))
     }
 
     /// Text that repeats little of itself.
@@ -116,9 +121,23 @@ mod tests {
         let prefix = words(0, 10_000);
         let input = prefix[prefix.len() - 20_000..].to_vec();
         for number in 0..=9 {
-            let stream = compress_with_prefix(level(number), &prefix, &input).unwrap();
+            let stream = compress_with_prefix(&level(number), &prefix, &input).unwrap();
             assert_eq!(decompress_with_prefix(&prefix, &stream, input.len() as u64).unwrap(), input);
             assert_eq!(stream.len() < 500, number > 0, "level {number}: {}", stream.len());
+        }
+    }
+
+    #[test]
+    fn an_encoder_that_is_used_again_knows_nothing_of_the_streams_before() {
+        for number in 0..=9 {
+            let again = level(number);
+            for (from, count) in [(0, 20_000), (500, 30), (19_000, 2_000), (0, 0), (500, 30)] {
+                let (prefix, input) = (words(from, 5_000), words(from + 4_000, count));
+                for prefix in [&prefix[..], b""] {
+                    let first = compress_with_prefix(&level(number), prefix, &input).unwrap();
+                    assert_eq!(compress_with_prefix(&again, prefix, &input).unwrap(), first, "{number}");
+                }
+            }
         }
     }
 
@@ -126,8 +145,8 @@ mod tests {
     fn only_the_last_32_kib_of_a_prefix_count() {
         let (prefix, input) = (words(0, 10_000), words(9_000, 2_000));
         let tail = &prefix[prefix.len() - WINDOW..];
-        let stream = compress_with_prefix(level(6), &prefix, &input).unwrap();
-        assert_eq!(compress_with_prefix(level(6), tail, &input).unwrap(), stream);
+        let stream = compress_with_prefix(&level(6), &prefix, &input).unwrap();
+        assert_eq!(compress_with_prefix(&level(6), tail, &input).unwrap(), stream);
         assert_eq!(decompress_with_prefix(tail, &stream, input.len() as u64).unwrap(), input);
         let half = decompress_with_prefix(&tail[WINDOW / 2..], &stream, input.len() as u64);
         assert!(half.is_err_and(|error| error.code() == ErrorCode::CORRUPT), "all of the 32 KiB count");
@@ -136,7 +155,7 @@ mod tests {
     #[test]
     fn without_a_prefix_the_stream_is_plain_deflate() {
         let input = words(0, 1000);
-        let stream = compress_with_prefix(level(6), b"", &input).unwrap();
+        let stream = compress_with_prefix(&level(6), b"", &input).unwrap();
         let mut output = Vec::new();
         let mut plain = flate2::bufread::DeflateDecoder::new(&stream[..]);
         std::io::Read::read_to_end(&mut plain, &mut output).unwrap();
@@ -153,7 +172,7 @@ mod tests {
         .take(1_000_000)
         .collect();
         for number in [0, 1, 9] {
-            let stream = compress_with_prefix(level(number), b"prefix", &noise).unwrap();
+            let stream = compress_with_prefix(&level(number), b"prefix", &noise).unwrap();
             assert!(stream.len() >= noise.len());
             assert_eq!(decompress_with_prefix(b"prefix", &stream, u64::MAX).unwrap(), noise);
         }
@@ -161,7 +180,7 @@ mod tests {
 
     #[test]
     fn memory_stays_within_the_bound() {
-        let stream = compress_with_prefix(level(6), b"", &vec![0; 1 << 20]).unwrap();
+        let stream = compress_with_prefix(&level(6), b"", &vec![0; 1 << 20]).unwrap();
         let output = decompress_with_prefix(b"", &stream, 1 << 20).unwrap();
         assert_eq!(output.capacity(), 1 << 20);
         for bound in [0, 1, (1 << 20) - 1] {
@@ -172,7 +191,7 @@ mod tests {
 
     #[test]
     fn each_fault_of_a_stream_is_named() {
-        let stream = compress_with_prefix(level(6), b"prefix", b"a prefix and more").unwrap();
+        let stream = compress_with_prefix(&level(6), b"prefix", b"a prefix and more").unwrap();
         let fault = |stream: &[u8]| {
             let error = decompress_with_prefix(b"prefix", stream, 100).unwrap_err();
             assert_eq!(error.code(), ErrorCode::CORRUPT);

@@ -8,7 +8,7 @@ const WORDS: &[u8] = b"true,false,null,";
 /// How far a word was read: where the rest of it starts in [`WORDS`].
 ///
 /// One byte tells it, which keeps the state of a validator small and fast to hand on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Literal(u8);
 
 impl Literal {

@@ -10,6 +10,17 @@ pub(super) struct Nesting {
     depth: usize,
 }
 
+/// Equal where the same levels are open, whatever was left before.
+impl PartialEq for Nesting {
+    fn eq(&self, other: &Self) -> bool {
+        // Above the levels that a word still holds lie bits of levels that were left, or that lie on the stack.
+        let held = self.depth - 64 * self.spilled.len();
+        let differing = self.word ^ other.word;
+        let same_word = held == 0 || differing << (64 - held) == 0;
+        self.depth == other.depth && same_word && self.spilled == other.spilled
+    }
+}
+
 impl Nesting {
     pub(super) fn new() -> Self {
         Self { word: 0, spilled: Vec::new(), depth: 0 }
@@ -66,6 +77,30 @@ mod tests {
             }
             assert_eq!(nesting.innermost(), None, "{depth}");
             assert_eq!(nesting.heap_bytes(), 0, "{depth}");
+        }
+    }
+
+    #[test]
+    fn levels_that_were_left_do_not_count() {
+        for depth in [0, 1, 2, 63, 64, 65, 66, 127, 128, 129, 200] {
+            let mut straight = Nesting::new();
+            (0..depth).for_each(|level| straight.enter(level % 3 == 0));
+            for detour in [1, 5, 63, 64, 65, 130] {
+                let mut around = straight.clone();
+                (0..detour).for_each(|_| around.enter(true));
+                assert_ne!(around, straight);
+                (0..detour).for_each(|_| around.leave());
+                assert_eq!(around, straight, "{depth} levels, {detour} more and back");
+                let back = detour.min(depth);
+                (0..back).for_each(|_| around.leave());
+                (depth - back..depth).for_each(|level| around.enter(level % 3 == 0));
+                assert_eq!(around, straight, "{depth} levels, {back} fewer and again");
+                if depth > 0 {
+                    around.leave();
+                    around.enter((depth - 1) % 3 != 0);
+                    assert_ne!(around, straight, "the innermost of {depth} levels is another");
+                }
+            }
         }
     }
 

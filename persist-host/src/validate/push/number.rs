@@ -3,7 +3,7 @@
 use super::{Expected, Refused};
 
 /// How far a number was read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Number {
     Start,
     Minus,

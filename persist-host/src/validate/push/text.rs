@@ -3,7 +3,7 @@
 use super::Refused;
 
 /// How far a string was read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Text {
     Plain,
     /// Behind a backslash.

@@ -1,15 +1,16 @@
 //! How long saves and restores take beside what the hardware needs at least, for `cargo xtask bench-limits`.
 //!
 //! ```text
-//! engine-limits CASE DIR [STATES]     times `middle`, `end`, `append` or `cold`: milliseconds, and the ratio to its yardstick
+//! engine-limits CASE DIR [STATES]     times `small`, `middle`, `end`, `append`, `front` or `cold`: milliseconds, and the share
+//!                                     of what it may take in terms of its yardstick
 //! engine-limits save DIR FILE         saves one state and prints the peak memory
 //! engine-limits restore DIR FILE      restores it, compares it with the file, and prints the peak memory
 //! ```
 //!
 //! The yardsticks are measured in the same run, between the cases, because machines are noisy: `F` is one durable write
 //! of 10 KB (write, fsync, link, fsync of the directory), `H` the SHA-256 of the state. A case has a process to itself, so that
-//! none finds the memory as another left it. `STATES` is a directory of real
-//! states, joined until they are long enough; without it states are made.
+//! none finds the memory as another left it. `STATES` is a directory of real states, joined until they are long enough;
+//! without it, and for `small`, states are made.
 
 use std::{
     env, fs,
@@ -61,20 +62,31 @@ async fn time(case: &str, directory: &Path, states: Option<&Path>) -> Result {
         None => Vec::new(),
     };
     let (name, base, states, most) = match case {
+        "small" => {
+            // Most real states are larger.
+            let base = made_or_joined(&[], 10_000);
+            let states = edits(&base, 200, 40, &Edit::End);
+            ("warm save, 10 KB state, 200 bytes appended", base, states, Most { f: 1.5, h: 0.0 })
+        }
         "middle" => {
             let base = made_or_joined(&samples, 400_000);
             let states = edits(&base, 2_000, 40, &Edit::Middle);
-            ("warm save, 400 KB state, 2 KB new in the middle", base, states, Most { f: 2.0, h: 0.0 })
+            ("warm save, 400 KB state, 2 KB new in the middle", base, states, Most { f: 1.5, h: 0.0 })
         }
         "end" => {
             let base = made_or_joined(&samples, 400_000);
             let states = edits(&base, 2_000, 40, &Edit::End);
-            ("warm save, 400 KB state, 2 KB appended", base, states, Most { f: 2.0, h: 0.0 })
+            ("warm save, 400 KB state, 2 KB appended", base, states, Most { f: 1.5, h: 0.0 })
         }
         "append" => {
             let base = made_or_joined(&samples, 15_000_000);
             let states = edits(&base, 100_000, 12, &Edit::End);
-            ("warm save, 15 MB state, 100 KB appended", base, states, Most { f: 1.0, h: 1.2 })
+            ("warm save, 15 MB state, 100 KB appended", base, states, Most { f: 1.0, h: 0.65 })
+        }
+        "front" => {
+            let base = made_or_joined(&samples, 10_000_000);
+            let states = edits(&base, 100_000, 12, &Edit::Front);
+            ("warm save, 10 MB state, 100 KB new at the front", base, states, Most { f: 1.0, h: 1.5 })
         }
         "cold" => return cold(directory, &made_or_joined(&samples, 50_000_000), &yardstick).await,
         other => return Err(format!("there is no case {other:?}").into()),
@@ -91,6 +103,7 @@ struct Most {
 
 /// Where the successive states of a case differ.
 enum Edit {
+    Front,
     Middle,
     End,
 }
@@ -105,6 +118,10 @@ fn edits(base: &[u8], bytes: usize, count: usize, edit: &Edit) -> Vec<Vec<u8>> {
         .take(count)
         .map(|text| {
             match edit {
+                // The state is an array, so another element may stand behind its first bracket.
+                Edit::Front => {
+                    state.splice(1..1, [&b"\""[..], &text[..bytes - 3], b"\","].concat());
+                }
                 // Words with a space between them are within a string.
                 Edit::Middle => {
                     let words = |window: &[u8]| {
@@ -178,9 +195,9 @@ async fn cold(directory: &Path, state: &[u8], yardstick: &Path) -> Result {
     }
     let (save, restore, hash) = (median(saves), median(restores), median(hashes));
     println!(
-        "{:<50} {save:>8.2} ms   H {hash:.2}   {:.2} of 12 H",
+        "{:<50} {save:>8.2} ms   H {hash:.2}   {:.2} of 10 H",
         "cold save, 50 MB state, gzip",
-        save / (12.0 * hash)
+        save / (10.0 * hash)
     );
     println!(
         "{:<50} {restore:>8.2} ms   H {hash:.2}   {:.2} of 3 H",
