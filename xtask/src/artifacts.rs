@@ -48,6 +48,20 @@ pub(crate) fn build_for_use(profile: &str) -> Result<PathBuf> {
     Ok(profile_dir().with_file_name(profile))
 }
 
+/// Builds what is compared with its peers: the command, a program that embeds the library, the native module of the Python
+/// package, and the plugins for local storage with gzip and zstd. Returns the directory that holds them.
+pub(crate) fn build_for_peers(profile: &str) -> Result<PathBuf> {
+    let packages = "-p persist-host -p persist-python -p persist-e2e -p persist-storage-local \
+                    -p persist-compression-gzip -p persist-compression-zstd";
+    match profile {
+        "dev" => build()?,
+        _ => run(&mut cargo(&format!(
+            "build --locked {packages} --lib --bin persist --bin peer-library --profile {profile}"
+        )))?,
+    }
+    Ok(profile_dir().with_file_name(if profile == "dev" { "debug" } else { profile }))
+}
+
 /// The built `persist` executable.
 pub(crate) fn persist() -> PathBuf {
     persist_in(&profile_dir())

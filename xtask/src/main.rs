@@ -2,10 +2,15 @@
 
 mod artifacts;
 mod bench_codecs;
+mod bench_hot_paths;
+mod bench_instructions;
 mod bench_limits;
 mod bench_overhead;
+mod bench_peers;
 mod bench_save;
 mod bench_sessions;
+mod callgrind;
+mod debian;
 mod demo;
 mod dist;
 mod error;
@@ -39,10 +44,20 @@ Commands:
   plugins [DIR]       Build the persist command and its plugins; with DIR, put the plugins there as well
   bench-codecs [--sessions DIR]
                       Compress whole states of recorded sessions with each codec, built for release: ratio and speed
+  bench-hot-paths [ARGUMENT]...
+                      Time what everything passes through, built for release, with criterion, which the arguments go to,
+                      such as a part of a benchmark's name
+  bench-instructions [--update]
+                      Count the instructions of three operations, with valgrind, beside the counts in
+                      tests/e2e/instruction-counts.json; with --update, write them there
   bench-limits [STATES]
                       Time saves and restores, built for release, beside a durable write and a hash; on the real
                       states in the directory STATES, or on made ones
   bench-overhead      Count the instructions of a warm save, with valgrind: unwatched, with metrics, with logs
+  bench-peers [--data DIR [--sessions N]] [--profile NAME] [--only TEXT]...
+                      Compare Persist, built for release, with gzip, zstd, SQLite, LangGraph's savers, restic and borg:
+                      bytes, processor time, time and memory, on made states and on N of the recorded sessions in DIR,
+                      4 unless said otherwise; with --only, the peers whose names hold one of the texts
   bench-save [FILE]   Compare `persist save`, built for release, with `gzip -6`: on FILE, or on a state of 50 MB
   bench-sessions [--steps N] [--sessions DIR] [--codec NAME] [--option KEY=N]... [--layout KEY=N]... [--json]
                       Replay recorded sessions with `persist bench`, built for release: the first N states of each,
@@ -85,7 +100,12 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         (Some("plugins"), [directory]) if !is_option(directory) => plugins::run(Some(directory.as_ref())),
         (Some("bench-limits"), []) => bench_limits::run(None),
         (Some("bench-limits"), [states]) if !is_option(states) => bench_limits::run(Some(states.as_ref())),
+        (Some("bench-hot-paths"), rest) => bench_hot_paths::run(rest),
+        (Some("bench-instructions"), rest) => bench_instructions::run(rest),
         (Some("bench-overhead"), []) => bench_overhead::run(),
+        (Some("bench-peers"), rest) => bench_peers::run(rest),
+        // What `bench-peers` runs itself as.
+        (Some("measure"), [file]) => bench_peers::measure(file.as_ref()),
         (Some("bench-save"), []) => bench_save::run(None),
         (Some("bench-save"), [file]) if !is_option(file) => bench_save::run(Some(file.as_ref())),
         (Some("bench-codecs"), rest) => bench_codecs::run(rest),
@@ -134,6 +154,10 @@ mod tests {
             &["bench-sessions", "--option", "level"],
             &["bench-sessions", "--layout", "merge_percent=much"],
             &["bench-codecs", "x"],
+            &["bench-instructions", "--upgrade"],
+            &["bench-peers", "--sessions", "0"],
+            &["bench-peers", "--data"],
+            &["bench-peers", "x"],
             &["help", "x"],
             &["dist", "--profile"],
             &["dist", "a", "b"],

@@ -1,6 +1,5 @@
 //! Installation of the real servers that tests talk to.
 
-mod debian;
 mod wheel;
 
 use std::path::Path;
@@ -11,6 +10,7 @@ use persist_test_support::{
 };
 
 use crate::{
+    debian,
     error::{Error, Result},
     tools::make_whole,
 };
@@ -47,7 +47,7 @@ pub(crate) fn install() -> Result<bool> {
         ),
         (rotel_bin(), 2, ROTEL_VARIABLE, &|directory: &Path| ROTEL.install(directory)),
         (prometheus_bin(), 3, PROMETHEUS_VARIABLE, &|directory: &Path| {
-            debian::install("prometheus", directory)
+            debian::install(&["prometheus"], directory)
         }),
     ];
     let mut installed = false;

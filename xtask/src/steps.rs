@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 /// What a step has to say about itself in the summary.
 pub(crate) enum Outcome {
     Done,
+    /// It passed, and this is worth a look.
+    Noted(String),
     /// It did not run, for this reason.
     Skipped(String),
 }
@@ -28,6 +30,9 @@ impl Steps {
             Ok(outcome) => {
                 match &outcome {
                     Outcome::Done => println!("== {name}: done in {}", seconds(elapsed)),
+                    Outcome::Noted(note) => {
+                        println!("== {name}: done in {}; NOTE: {note}", seconds(elapsed));
+                    }
                     Outcome::Skipped(reason) => println!("== {name}: skipped, {reason}"),
                 }
                 self.done.push((name, elapsed, outcome));
@@ -47,6 +52,7 @@ impl Steps {
         for (name, elapsed, outcome) in &self.done {
             let note = match outcome {
                 Outcome::Done => String::new(),
+                Outcome::Noted(note) => format!("  NOTE: {note}"),
                 Outcome::Skipped(reason) => format!("  skipped, {reason}"),
             };
             text.push_str(&format!("{name:width$}  {:>8}{note}\n", seconds(*elapsed)));
@@ -70,13 +76,20 @@ mod tests {
         let mut steps = Steps::default();
         steps.run("one", || Ok(Outcome::Done)).expect("it succeeds");
         steps.run("three", || Ok(Outcome::Skipped("no such tool".to_owned()))).expect("it succeeds");
+        steps.run("four", || Ok(Outcome::Noted("look".to_owned()))).expect("it succeeds");
         let error = steps.run("two", || Err(Error::usage("broken"))).expect_err("it fails");
         assert_eq!(error.to_string(), "step `two` failed");
         let summary = steps.summary();
         let lines: Vec<&str> = summary.trim().lines().collect();
         assert_eq!(
             lines,
-            ["== Summary", "one       0.0 s", "three     0.0 s  skipped, no such tool", "total     0.0 s",]
+            [
+                "== Summary",
+                "one       0.0 s",
+                "three     0.0 s  skipped, no such tool",
+                "four      0.0 s  NOTE: look",
+                "total     0.0 s",
+            ]
         );
     }
 }

@@ -7,7 +7,7 @@ use persist_test_support::{
 };
 
 use crate::{
-    artifacts,
+    artifacts, bench_hot_paths, bench_instructions,
     error::Result,
     plugins, python, python_tests, servers,
     steps::{Outcome, Steps},
@@ -81,6 +81,9 @@ fn run_steps(steps: &mut Steps, scope: Scope) -> Result<()> {
     })?;
     steps.run("example plugins", || plugins::test_examples().map(|()| Outcome::Done))?;
     steps.run("documentation tests", || command(&mut cargo("test --doc --workspace --locked")))?;
+    steps.run("benchmarks", bench_hot_paths::smoke)?;
+    // Before the server starts: nothing else runs beside.
+    steps.run("instruction counts", bench_instructions::check)?;
     let server = SeaweedFs::try_start()?;
     steps.run("Python tests", || python_tests::run(&server, scope == Scope::Full))?;
     steps.run("tests", || tests(scope, &server))

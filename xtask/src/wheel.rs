@@ -39,15 +39,7 @@ pub(crate) fn build(profile: &str) -> Result<PathBuf> {
     let built = artifacts::build_for_use(profile)?;
     let temporary = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
     let stage = temporary.path().join("wheel");
-    let sources = root().join(PACKAGE).join("python");
-    for file in dist::files(&sources)?.into_iter().filter(|file| is_source(file)) {
-        put(&sources.join(&file), &stage.join(&file), 0o644)?;
-    }
-    let package = stage.join("persist_agents");
-    put(&built.join(library("_persist")), &package.join("_persist.abi3.so"), 0o755)?;
-    for plugin in artifacts::plugins_in(built) {
-        put(&plugin, &package.join("plugins").join(plugin.file_name().unwrap_or_default()), 0o755)?;
-    }
+    put_package(&built, artifacts::plugins_in(built.clone()), &stage)?;
     let tools = Venv::with(&profile_dir().with_file_name("python-build"), &["requirements-build.txt"])?;
     let mut describe = program(tools.program("maturin"));
     describe.args(["pep517", "write-dist-info", "--metadata-directory"]).arg(&stage);
@@ -66,6 +58,24 @@ pub(crate) fn build(profile: &str) -> Result<PathBuf> {
         [wheel] => Ok(wheels.join(wheel)),
         found => Err(Error::usage(format!("expected one wheel in {}, found {found:?}", wheels.display()))),
     }
+}
+
+/// Puts the package into a directory where Python can import it from, with the native module that was built and these plugins.
+pub(crate) fn put_package(
+    built: &Path,
+    plugins: impl Iterator<Item = PathBuf>,
+    directory: &Path,
+) -> Result<()> {
+    let sources = root().join(PACKAGE).join("python");
+    for file in dist::files(&sources)?.into_iter().filter(|file| is_source(file)) {
+        put(&sources.join(&file), &directory.join(&file), 0o644)?;
+    }
+    let package = directory.join("persist_agents");
+    put(&built.join(library("_persist")), &package.join("_persist.abi3.so"), 0o755)?;
+    for plugin in plugins {
+        put(&plugin, &package.join("plugins").join(plugin.file_name().unwrap_or_default()), 0o755)?;
+    }
+    Ok(())
 }
 
 /// What the package consists of, without what a run or a build left there.

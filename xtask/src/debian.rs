@@ -1,4 +1,4 @@
-//! Servers that come as Debian packages, unpacked without installing them: that takes no root.
+//! Programs that come as Debian packages, unpacked without installing them: that takes no root.
 
 use std::{fs, path::Path};
 
@@ -7,10 +7,11 @@ use crate::{
     tools::{program, run},
 };
 
-/// Unpacks the system's own version of a package into a directory.
-pub(super) fn install(package: &str, directory: &Path) -> Result<()> {
-    let download =
-        || run(program("apt-get").args(["--quiet", "--quiet", "download", package]).current_dir(directory));
+/// Unpacks the system's own versions of packages into a directory. What they depend on is not unpacked with them.
+pub(crate) fn install(packages: &[&str], directory: &Path) -> Result<()> {
+    let download = || {
+        run(program("apt-get").args(["--quiet", "--quiet", "download"]).args(packages).current_dir(directory))
+    };
     // On a fresh machine the lists of packages are missing; fetching them takes root, as such a machine has.
     download().or_else(|_| {
         run(program("apt-get").args(["--quiet", "--quiet", "update"])).and_then(|()| download())
