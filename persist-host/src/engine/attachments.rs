@@ -22,6 +22,9 @@ use put::Draft;
 /// How many attachments of a snapshot are read or copied at once.
 const ATTACHMENTS_AT_ONCE: usize = 16;
 
+/// Of how many snapshots attachments are read at once.
+const SNAPSHOTS_AT_ONCE: usize = 8;
+
 /// Where the versions of one attachment lie.
 struct Place {
     session: SessionRef,
@@ -140,6 +143,36 @@ impl Store {
             // Of a snapshot that is deleted, it does not matter what is damaged.
             self.expect_live(session, index).await?;
             loaded
+        };
+        operation.run(work).await
+    }
+
+    /// The attachments of several live snapshots of a session with their contents, as [`Store::read_attachments`] gives
+    /// those of one. An error stands in the place of a snapshot that was deleted or whose attachments cannot be read;
+    /// where none was ever saved, there are no attachments.
+    ///
+    /// # Errors
+    /// What the backend reports when nothing can be read.
+    pub async fn read_attachments_of(
+        &self,
+        session: &SessionRef,
+        indices: &[SnapshotIndex],
+    ) -> Result<Vec<Result<Vec<(AttachmentInfo, Bytes)>>>> {
+        let operation = self.operation(Operation::ReadAttachments, session);
+        let work = async {
+            self.open_marker().await?;
+            let loads = indices.iter().copied().map(|index| self.load_attachments(session, index));
+            let loaded: Vec<_> = stream::iter(loads).buffered(SNAPSHOTS_AT_ONCE).collect().await;
+            // After all that was read: a deletion that was acknowledged before is then certainly seen.
+            let decisions = self.read_decisions(session, None).await?;
+            let all = indices.iter().zip(loaded);
+            Ok(all
+                .map(
+                    |(index, loaded)| {
+                        if decisions.is_live(*index) { loaded } else { Err(deleted(session, *index)) }
+                    },
+                )
+                .collect())
         };
         operation.run(work).await
     }

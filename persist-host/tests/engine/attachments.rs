@@ -344,3 +344,33 @@ async fn all_contents_are_read_at_once_with_where_the_session_stands() {
         assert_eq!(store.glance(&session("a/s"), index(0)).await.unwrap().0.decision, 1);
     }
 }
+
+#[tokio::test]
+async fn those_of_several_snapshots_are_read_together() {
+    let store = Faulty::default().store();
+    for step in 0..3 {
+        save(&store, "a/s", step).await.unwrap();
+    }
+    put(&store, "a/s@0", "w", "zero").await;
+    put(&store, "a/s@2", "w", "two").await;
+    put(&store, "a/s@2", "v", "more").await;
+    store.delete(&session("a/s"), &DeleteTarget::Indices([index(1)].into())).await.unwrap();
+    let wanted = [2, 0, 1, 9].map(index);
+    let read = store.read_attachments_of(&session("a/s"), &wanted).await.unwrap();
+    let contents: Vec<_> = read
+        .iter()
+        .map(|read| match read {
+            Ok(read) => Ok(read.iter().map(|(_, content)| content.to_vec()).collect::<Vec<_>>()),
+            Err(error) => Err(error.kind()),
+        })
+        .collect();
+    assert_eq!(
+        contents,
+        [
+            Ok(vec![b"more".to_vec(), b"two".to_vec()]),
+            Ok(vec![b"zero".to_vec()]),
+            Err(ErrorKind::NotFound),
+            Ok(vec![])
+        ]
+    );
+}

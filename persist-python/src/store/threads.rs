@@ -83,6 +83,22 @@ impl NativeStore {
             async move { opened.store.read_attachments(&snapshot).await.map(Contents) }.boxed()
         })
     }
+
+    /// The attachments of several snapshots, each with its content; an exception stands for a snapshot that was deleted.
+    fn read_attachments_of(
+        &self,
+        py: Python<'_>,
+        agent: &str,
+        session: &str,
+        indices: Vec<u64>,
+    ) -> PyResult<Operation> {
+        let session = arguments::session(agent, session)?;
+        let indices = indices.into_iter().map(arguments::index).collect::<PyResult<Vec<_>>>()?;
+        self.operation(py, move |opened| {
+            async move { opened.store.read_attachments_of(&session, &indices).await.map(ManyContents) }
+                .boxed()
+        })
+    }
 }
 
 impl Outcome for Position {
@@ -128,5 +144,20 @@ impl Outcome for Contents {
             pairs.append((Py::new(py, Attachment(info))?, PyBytes::new(py, &content)))?;
         }
         Ok(pairs.into_any().unbind())
+    }
+}
+
+struct ManyContents(Vec<Result<Vec<(AttachmentInfo, Bytes)>>>);
+
+impl Outcome for ManyContents {
+    fn into_object(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let rows = PyList::empty(py);
+        for contents in self.0 {
+            match contents {
+                Ok(contents) => rows.append(Box::new(Contents(contents)).into_object(py)?)?,
+                Err(error) => rows.append(exception(py, &error)?)?,
+            }
+        }
+        Ok(rows.into_any().unbind())
     }
 }

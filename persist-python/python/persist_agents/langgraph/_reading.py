@@ -91,23 +91,41 @@ async def list_tuples(
         size = _BATCH if limit is None or metadata else min(_BATCH, limit - given)
         batch, candidates = candidates[:size], candidates[size:]
         documents = await _documents(threads, batch)
-        for _, session, thread_id, entry in batch:
-            row = entry.checkpoint
-            document = documents.get((session, row.index)) if row else None
-            if document is None:
-                continue
-            if metadata:
-                held = document.metadata(serde)
-                if any(held.get(name) != value for name, value in metadata.items()):
-                    continue
-            try:
-                writes = await threads.writes(session, entry)
-            except NotFoundError:
-                continue
+        found: list[tuple[_Candidate, CheckpointDocument]] = []
+        for candidate in batch:
+            row = candidate[3].checkpoint
+            document = documents.get((candidate[1], row.index)) if row else None
+            if document is not None and _matches(document, serde, metadata or {}):
+                found.append((candidate, document))
+        if limit is not None:
+            del found[limit - given :]
+        for (_, _, thread_id, _), document, writes in await _with_writes(threads, found):
             yield _tuple(serde, thread_id, document, writes)
             given += 1
-            if given == limit:
-                return
+
+
+async def _with_writes(
+    threads: Threads, found: Sequence[tuple[_Candidate, CheckpointDocument]]
+) -> list[tuple[_Candidate, CheckpointDocument, list[Write]]]:
+    """Some candidates with their writes, without those that were deleted meanwhile."""
+    entries: dict[str, list[Entry]] = {}
+    for (_, session, _, entry), _ in found:
+        entries.setdefault(session, []).append(entry)
+    writes = {session: iter(await threads.writes_of_many(session, held)) for session, held in entries.items()}
+    complete: list[tuple[_Candidate, CheckpointDocument, list[Write]]] = []
+    for candidate, document in found:
+        held = next(writes[candidate[1]])
+        if held is not None:
+            complete.append((candidate, document, held))
+    return complete
+
+
+def _matches(document: CheckpointDocument, serde: SerializerProtocol, metadata: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint has some metadata."""
+    if not metadata:
+        return True
+    held = document.metadata(serde)
+    return all(held.get(name) == value for name, value in metadata.items())
 
 
 async def _documents(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -201,9 +201,26 @@ class Threads:
         attached: list[tuple[Attachment, bytes]] = []
         for index in entry.indices:
             attached += await self.attached(session, index)
-        if len(entry.rows) > 1:
-            attached.sort(key=lambda pair: pair[0].timestamp)
-        return writes_of(attached)
+        return _in_order(entry, attached)
+
+    async def writes_of_many(self, session: str, entries: Sequence[Entry]) -> list[list[Write] | None]:
+        """The pending writes of several checkpoints; None for one that was deleted meanwhile."""
+        indices = [index for entry in entries for index in entry.indices]
+        read = await self.call(self.native.read_attachments_of(self.agent, session, indices))
+        found = iter(read)
+        writes: list[list[Write] | None] = []
+        for entry in entries:
+            attached: list[tuple[Attachment, bytes]] = []
+            is_there = True
+            for _, contents in zip(entry.indices, found, strict=False):
+                if isinstance(contents, NotFoundError):
+                    is_there = False
+                elif isinstance(contents, BaseException):
+                    raise contents
+                else:
+                    attached += contents
+            writes.append(_in_order(entry, attached) if is_there else None)
+        return writes
 
     async def recent(self, session: str, position: tuple[int, int], entry: Entry) -> Recalled | None:
         """A checkpoint that is kept, with its writes as they are now; None if the session stands elsewhere by now."""
@@ -267,6 +284,13 @@ class Threads:
                     raise row
                 rows.append(row)
         return rows
+
+
+def _in_order(entry: Entry, attached: list[tuple[Attachment, bytes]]) -> list[Write]:
+    """The writes in what is attached to all snapshots of a checkpoint."""
+    if len(entry.rows) > 1:
+        attached.sort(key=lambda pair: pair[0].timestamp)
+    return writes_of(attached)
 
 
 def writes_of(attached: list[tuple[Attachment, bytes]]) -> list[Write]:
