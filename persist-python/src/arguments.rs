@@ -42,6 +42,11 @@ pub(crate) fn index(number: u64) -> PyResult<SnapshotIndex> {
     SnapshotIndex::new(number).map_err(raise_id)
 }
 
+/// The indices of snapshots.
+pub(crate) fn indices(numbers: Vec<u64>) -> PyResult<Vec<SnapshotIndex>> {
+    numbers.into_iter().map(index).collect()
+}
+
 /// One snapshot: by its index, or the newest.
 pub(crate) fn reference(session: SessionRef, at: Option<u64>) -> PyResult<SnapshotRef> {
     Ok(SnapshotRef { session, index: at.map(index).transpose()? })

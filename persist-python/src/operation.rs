@@ -41,6 +41,28 @@ impl Outcome for u64 {
     }
 }
 
+impl Outcome for Box<dyn Outcome> {
+    fn into_object(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        (*self).into_object(py)
+    }
+}
+
+/// Results of several things, as a list; an exception stands for one that failed.
+pub(crate) struct Each<T>(pub(crate) Vec<Result<T>>);
+
+impl<T: Outcome> Outcome for Each<T> {
+    fn into_object(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let rows = PyList::empty(py);
+        for one in self.0 {
+            match one {
+                Ok(result) => rows.append(Box::new(result).into_object(py)?)?,
+                Err(error) => rows.append(exception(py, &error)?)?,
+            }
+        }
+        Ok(rows.into_any().unbind())
+    }
+}
+
 type Work = Pin<Box<dyn Future<Output = Result<Box<dyn Outcome>>> + Send>>;
 
 /// A call that has not begun. It is carried out once: by a thread that waits for it, or on behalf of an event loop.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt as _};
 use persist_host::{Error, Result, SessionRef, SnapshotIndex, VerifyRow};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyDict;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::errors::{exception, forked, raise};
 use crate::local::Local;
-use crate::operation::{Operation, Outcome};
+use crate::operation::{Each, Operation, Outcome};
 use crate::process::Process;
 use crate::request;
 
@@ -53,7 +53,7 @@ impl Rows {
         Ok(Operation::new(async move {
             let mut rows = Vec::new();
             receiver.lock().await.recv_many(&mut rows, AHEAD).await;
-            Ok(Batch(rows))
+            Ok(Each(rows))
         }))
     }
 }
@@ -83,21 +83,6 @@ impl Sender {
     pub(crate) async fn fail(self, error: Error) {
         // Nobody who waits is nobody to tell.
         let _ = self.0.send(Err(error)).await;
-    }
-}
-
-struct Batch(Vec<Row>);
-
-impl Outcome for Batch {
-    fn into_object(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let rows = PyList::empty(py);
-        for row in self.0 {
-            match row {
-                Ok(row) => rows.append(row.into_object(py)?)?,
-                Err(error) => rows.append(exception(py, &error)?)?,
-            }
-        }
-        Ok(rows.into_any().unbind())
     }
 }
 

@@ -162,17 +162,15 @@ impl Store {
         let work = async {
             self.open_marker().await?;
             let loads = indices.iter().copied().map(|index| self.load_attachments(session, index));
-            let loaded: Vec<_> = stream::iter(loads).buffered(SNAPSHOTS_AT_ONCE).collect().await;
+            let mut loaded: Vec<_> = stream::iter(loads).buffered(SNAPSHOTS_AT_ONCE).collect().await;
             // After all that was read: a deletion that was acknowledged before is then certainly seen.
             let decisions = self.read_decisions(session, None).await?;
-            let all = indices.iter().zip(loaded);
-            Ok(all
-                .map(
-                    |(index, loaded)| {
-                        if decisions.is_live(*index) { loaded } else { Err(deleted(session, *index)) }
-                    },
-                )
-                .collect())
+            for (index, loaded) in indices.iter().zip(&mut loaded) {
+                if !decisions.is_live(*index) {
+                    *loaded = Err(deleted(session, *index));
+                }
+            }
+            Ok(loaded)
         };
         operation.run(work).await
     }

@@ -41,9 +41,7 @@ impl<'a> Planned<'a> {
             let span = self.span(None);
             return work.instrument(span).await;
         }
-        let (request, subject) = self.subject();
-        let span = self.span(Some(&subject.request_id));
-        propagation::adopt(&span, &request);
+        let (request, subject, span) = self.request();
         let mut running = span.in_scope(|| Running::begin(self.store, subject))?;
         let result = request.scope(WITHIN.scope((), work)).instrument(span.clone()).await;
         let _entered = span.enter();
@@ -59,14 +57,12 @@ impl<'a> Planned<'a> {
         self,
         rows: BoxStream<'a, Result<T>>,
     ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
-        let (request, subject) = self.subject();
-        let span = self.span(Some(&subject.request_id));
-        propagation::adopt(&span, &request);
+        let (request, subject, span) = self.request();
         Rows { rows, store: self.store, request, span, state: State::Planned(Box::new(subject)), count: 0 }
     }
 
-    /// What observers are told, and the request that its calls are made under.
-    fn subject(&self) -> (Request, Subject) {
+    /// The request that its calls are made under, what observers are told, and its span in the caller's trace.
+    fn request(&self) -> (Request, Subject, Span) {
         let mut request = Request::current();
         let request_id =
             Arc::clone(request.id.get_or_insert_with(|| Uuid::new_v4().simple().to_string().into()));
@@ -77,7 +73,9 @@ impl<'a> Planned<'a> {
             place: self.place.clone(),
             request_id,
         };
-        (request, subject)
+        let span = self.span(Some(&subject.request_id));
+        propagation::adopt(&span, &request);
+        (request, subject, span)
     }
 
     /// The span of the operation; `request_id` is that of one which is no part of another. It has the highest level, so that

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use persist_host::{AttachmentInfo, Position, Restored, Result, SaveRequest, SnapshotIndex};
+use persist_host::{AttachmentInfo, Position, SaveRequest, SnapshotIndex};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use super::NativeStore;
 use crate::arguments;
-use crate::errors::exception;
-use crate::infos::{Attachment, Snapshot};
-use crate::operation::{Operation, Outcome};
+use crate::infos::Attachment;
+use crate::operation::{Each, Operation, Outcome};
+use crate::state::WithInfo;
 
 #[pymethods]
 impl NativeStore {
@@ -51,9 +51,13 @@ impl NativeStore {
         indices: Vec<u64>,
     ) -> PyResult<Operation> {
         let session = arguments::session(agent, session)?;
-        let indices = indices.into_iter().map(arguments::index).collect::<PyResult<Vec<_>>>()?;
+        let indices = arguments::indices(indices)?;
         self.operation(py, move |opened| {
-            async move { opened.store.restore_many(&session, &indices).await.map(States) }.boxed()
+            async move {
+                let restored = opened.store.restore_many(&session, &indices).await?;
+                Ok(Each(restored.into_iter().map(|one| one.map(WithInfo)).collect()))
+            }
+            .boxed()
         })
     }
 
@@ -93,10 +97,13 @@ impl NativeStore {
         indices: Vec<u64>,
     ) -> PyResult<Operation> {
         let session = arguments::session(agent, session)?;
-        let indices = indices.into_iter().map(arguments::index).collect::<PyResult<Vec<_>>>()?;
+        let indices = arguments::indices(indices)?;
         self.operation(py, move |opened| {
-            async move { opened.store.read_attachments_of(&session, &indices).await.map(ManyContents) }
-                .boxed()
+            async move {
+                let read = opened.store.read_attachments_of(&session, &indices).await?;
+                Ok(Each(read.into_iter().map(|one| one.map(Contents)).collect()))
+            }
+            .boxed()
         })
     }
 }
@@ -105,23 +112,6 @@ impl Outcome for Position {
     fn into_object(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let last_index = self.last_index.map(SnapshotIndex::get);
         Ok((last_index, self.decision).into_pyobject(py)?.into_any().unbind())
-    }
-}
-
-struct States(Vec<Result<Restored>>);
-
-impl Outcome for States {
-    fn into_object(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let rows = PyList::empty(py);
-        for restored in self.0 {
-            match restored {
-                Ok(Restored { info, state, .. }) => {
-                    rows.append((Py::new(py, Snapshot(info))?, PyBytes::new(py, &state)))?;
-                }
-                Err(error) => rows.append(exception(py, &error)?)?,
-            }
-        }
-        Ok(rows.into_any().unbind())
     }
 }
 
@@ -144,20 +134,5 @@ impl Outcome for Contents {
             pairs.append((Py::new(py, Attachment(info))?, PyBytes::new(py, &content)))?;
         }
         Ok(pairs.into_any().unbind())
-    }
-}
-
-struct ManyContents(Vec<Result<Vec<(AttachmentInfo, Bytes)>>>);
-
-impl Outcome for ManyContents {
-    fn into_object(self: Box<Self>, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let rows = PyList::empty(py);
-        for contents in self.0 {
-            match contents {
-                Ok(contents) => rows.append(Box::new(Contents(contents)).into_object(py)?)?,
-                Err(error) => rows.append(exception(py, &error)?)?,
-            }
-        }
-        Ok(rows.into_any().unbind())
     }
 }
