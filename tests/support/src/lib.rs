@@ -15,6 +15,7 @@
 mod artifacts;
 mod error;
 mod http;
+mod place;
 mod ports;
 mod process;
 mod prometheus;
@@ -29,6 +30,7 @@ pub use artifacts::{
     prometheus_bin, python_codecs_dir, rotel_bin, seaweedfs_bin, servers_dir,
 };
 pub use error::{ServerError, with_causes};
+pub use place::Place;
 pub use prometheus::{Prometheus, promtool};
 pub use recording::Recording;
 pub use rotel::{Rotel, Span};

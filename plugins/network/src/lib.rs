@@ -1,0 +1,18 @@
+//! What the storage plugins for servers share: when a call is made again, how long it may take, where secrets come from,
+//! and how options are checked.
+//!
+//! A plugin has these options in its own, under the same names as its siblings:
+//!
+//! ```toml
+//! storage = { adapter = "…", retry = { max_attempts = 5 }, password_file = "/run/secrets/persist" }
+//! ```
+
+mod check;
+mod limit;
+mod retry;
+mod secret;
+
+pub use check::{check_milliseconds, check_number, wrong};
+pub use limit::within;
+pub use retry::{Retry, RetryOptions};
+pub use secret::Secret;
