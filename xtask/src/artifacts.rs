@@ -12,8 +12,8 @@ use crate::{
     tools::{cargo, run},
 };
 
-/// The packages whose libraries are the plugins that Persist ships.
-const PLUGIN_PACKAGES: [&str; 8] = [
+/// The packages of the plugins that come with the command.
+const CORE_PLUGINS: [&str; 8] = [
     "persist-storage-local",
     "persist-storage-memory",
     "persist-storage-s3",
@@ -24,24 +24,55 @@ const PLUGIN_PACKAGES: [&str; 8] = [
     "persist-compression-zstd",
 ];
 
-/// Builds the command and the plugins; one directory holds them all, and the command looks for plugins there.
-///
-/// Building the whole workspace takes little longer than naming the packages, and it resolves the same
-/// features as `cargo xtask test` does: the two then share what they compile. Asking for the examples makes
-/// cargo count the features of development dependencies in, as it does for the tests.
-pub(crate) fn build() -> Result<()> {
-    run(&mut cargo("build --workspace --lib --bins --examples --locked"))
+/// The packages of the plugins for servers. Each brings the client library of its field, which is heavy, so they are built
+/// and shipped only where they are asked for.
+const BACKEND_PLUGINS: [&str; 0] = [];
+
+/// Which plugins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plugins {
+    /// Those that come with the command.
+    Core,
+    /// Those for servers as well.
+    All,
 }
 
-/// Builds the command and the plugins in a profile of cargo's. Returns the directory that holds them.
-pub(crate) fn build_for_use(profile: &str) -> Result<PathBuf> {
+impl Plugins {
+    /// Their packages.
+    pub(crate) fn packages(self) -> impl Iterator<Item = &'static str> {
+        let backends: &[_] = if self == Self::All { &BACKEND_PLUGINS } else { &[] };
+        CORE_PLUGINS.into_iter().chain(backends.iter().copied())
+    }
+
+    /// Their files in the directory that they were built into.
+    pub(crate) fn in_directory(self, directory: PathBuf) -> impl Iterator<Item = PathBuf> {
+        self.packages().map(move |package| {
+            let name = package.replace('-', "_");
+            directory.join(format!("{}{name}{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX))
+        })
+    }
+}
+
+/// Builds the command and plugins; one directory holds them all, and the command looks for plugins there.
+///
+/// Asking for the examples makes cargo count the features of development dependencies in, as it does for the tests, which
+/// build the whole workspace: most of what is compiled is then shared.
+pub(crate) fn build(plugins: Plugins) -> Result<()> {
+    let scope = if plugins == Plugins::All { " --workspace" } else { "" };
+    run(&mut cargo(&format!("build{scope} --lib --bins --examples --locked")))
+}
+
+/// Builds the command, the native module of the Python package and plugins in a profile of cargo's. Returns the directory that
+/// holds them.
+pub(crate) fn build_for_use(profile: &str, plugins: Plugins) -> Result<PathBuf> {
     if profile == "dev" {
-        build()?;
+        // What the tests have built already.
+        build(Plugins::All)?;
         return Ok(profile_dir());
     }
     let mut build = cargo("build --locked -p persist-host -p persist-python --lib --bins --profile");
     build.arg(profile);
-    for package in PLUGIN_PACKAGES {
+    for package in plugins.packages() {
         build.args(["-p", package]);
     }
     run(&mut build)?;
@@ -54,7 +85,7 @@ pub(crate) fn build_for_peers(profile: &str) -> Result<PathBuf> {
     let packages = "-p persist-host -p persist-python -p persist-e2e -p persist-storage-local \
                     -p persist-compression-gzip -p persist-compression-zstd";
     match profile {
-        "dev" => build()?,
+        "dev" => build(Plugins::All)?,
         _ => run(&mut cargo(&format!(
             "build --locked {packages} --lib --bin persist --bin peer-library --profile {profile}"
         )))?,
@@ -70,17 +101,4 @@ pub(crate) fn persist() -> PathBuf {
 /// The `persist` executable that was built into a directory.
 pub(crate) fn persist_in(directory: &Path) -> PathBuf {
     directory.join(format!("persist{}", env::consts::EXE_SUFFIX))
-}
-
-/// The built plugins.
-pub(crate) fn plugins() -> impl Iterator<Item = PathBuf> {
-    plugins_in(profile_dir())
-}
-
-/// The plugins that were built into a directory.
-pub(crate) fn plugins_in(directory: PathBuf) -> impl Iterator<Item = PathBuf> {
-    PLUGIN_PACKAGES.into_iter().map(move |package| {
-        let name = package.replace('-', "_");
-        directory.join(format!("{}{name}{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX))
-    })
 }

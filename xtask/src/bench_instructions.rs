@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
         [only] if only == "--update" => true,
         _ => return Err(Error::usage("`bench-instructions` takes nothing but --update")),
     };
-    artifacts::build()?;
+    artifacts::build(artifacts::Plugins::All)?;
     let valgrind = Valgrind::find()?;
     let counted = count(&valgrind)?;
     if update {

@@ -19,7 +19,7 @@ const SAVE: Operation = Operation { name: "warm-save", codec: "none", watched: "
 
 /// Builds the program in the profile of development, counts, and prints a table.
 pub(crate) fn run() -> Result<()> {
-    artifacts::build()?;
+    artifacts::build(artifacts::Plugins::All)?;
     let valgrind = Valgrind::find()?;
     println!(
         "\ninstructions of one warm save of 400 KB with 2 KB changed, without compression, mean of {}, least of {} runs:",

@@ -23,7 +23,7 @@ use persist_test_support::profile_dir;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    artifacts,
+    artifacts::{self, Plugins},
     error::{Error, Result},
     install::put,
     is_option,
@@ -40,16 +40,17 @@ const PAPERS: [&str; 5] = ["README.md", "CHANGELOG.md", "LICENSE", "LICENSE-APAC
 
 /// Builds, makes the archive with its SHA-256 beside it, and prints its path.
 pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
-    let (profile, rest) = profile(arguments)?;
+    let (plugins, rest) = plugins(arguments);
+    let (profile, rest) = profile(&rest)?;
     let directory = match &rest[..] {
         [] => profile_dir().with_file_name("dist"),
         [directory] if !is_option(directory) => PathBuf::from(directory),
-        _ => return Err(Error::usage("`dist` takes --profile NAME and one directory")),
+        _ => return Err(Error::usage("`dist` takes --backends, --profile NAME and one directory")),
     };
     let name = format!("persist-{}-{}-{}", env!("CARGO_PKG_VERSION"), env::consts::ARCH, env::consts::OS);
     let temporary = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
     let root = temporary.path().join(&name);
-    stage(&profile, &root)?;
+    stage(&profile, plugins, &root)?;
     fs::create_dir_all(&directory).map_err(Error::io(format!("make {}", directory.display())))?;
     let archive = directory.join(format!("{name}.tar.gz"));
     pack(&root, &name, &archive)?;
@@ -59,6 +60,13 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
         .map_err(Error::io(format!("write {}", beside.display())))?;
     println!("{}", archive.display());
     Ok(())
+}
+
+/// The plugins that are asked for, those for servers with `--backends`, and the other arguments.
+pub(crate) fn plugins(arguments: &[OsString]) -> (Plugins, Vec<OsString>) {
+    let rest: Vec<OsString> =
+        arguments.iter().filter(|argument| *argument != "--backends").cloned().collect();
+    (if rest.len() < arguments.len() { Plugins::All } else { Plugins::Core }, rest)
 }
 
 /// The profile that `--profile NAME` asks for, `release` unless it is given, and the other arguments.
@@ -75,11 +83,11 @@ pub(crate) fn profile(arguments: &[OsString]) -> Result<(String, Vec<OsString>)>
 }
 
 /// Builds, and lays out in a directory what an archive or an installation holds.
-pub(crate) fn stage(profile: &str, directory: &Path) -> Result<()> {
-    let built = artifacts::build_for_use(profile)?;
+pub(crate) fn stage(profile: &str, plugins: Plugins, directory: &Path) -> Result<()> {
+    let built = artifacts::build_for_use(profile, plugins)?;
     let persist = directory.join("bin/persist");
     put(&artifacts::persist_in(&built), &persist, 0o755)?;
-    for plugin in artifacts::plugins_in(built) {
+    for plugin in plugins.in_directory(built) {
         put(&plugin, &directory.join(PLUGINS).join(plugin.file_name().unwrap_or_default()), 0o755)?;
     }
     // Whoever copies another plugin in locks the directory anew.

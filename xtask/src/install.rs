@@ -14,13 +14,14 @@ use crate::{
 
 /// Builds and installs; prints each file.
 pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
-    let (profile, rest) = dist::profile(arguments)?;
+    let (plugins, rest) = dist::plugins(arguments);
+    let (profile, rest) = dist::profile(&rest)?;
     let prefix = match &rest[..] {
         [option, prefix] if option == "--prefix" => PathBuf::from(prefix),
-        _ => return Err(Error::usage("`install` takes --prefix DIR and --profile NAME")),
+        _ => return Err(Error::usage("`install` takes --prefix DIR, --backends and --profile NAME")),
     };
     let stage = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
-    dist::stage(&profile, stage.path())?;
+    dist::stage(&profile, plugins, stage.path())?;
     for file in dist::files(stage.path())? {
         // The archive's own papers are not part of an installation.
         if file.components().count() == 1 {

@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask help` lists them.
 
 mod artifacts;
+mod bench_backends;
 mod bench_codecs;
 mod bench_hot_paths;
 mod bench_instructions;
@@ -36,12 +37,16 @@ Commands:
   demo [ARGUMENT]...  Build the persist command and its plugins, then run `persist demo`
   test [--full]       Run everything that a change must pass: format, lints, build, tests, documentation.
                       With --full also the tests that are marked as ignored for their length
-  dist [--profile NAME] [DIR]
+  dist [--backends] [--profile NAME] [DIR]
                       Make an archive of the command, its plugins, manual pages and completions, built for release
-                      or in another profile, in target/dist or DIR
-  install --prefix DIR [--profile NAME]
+                      or in another profile, in target/dist or DIR; with --backends, also of the plugins for servers
+                      (PostgreSQL, Redis, MongoDB, Azure, Google Cloud and others), which take long to build
+  install --prefix DIR [--backends] [--profile NAME]
                       Put what the archive holds into bin, lib and share of DIR
-  plugins [DIR]       Build the persist command and its plugins; with DIR, put the plugins there as well
+  plugins [--backends] [DIR]
+                      Build the persist command and its plugins; with DIR, put the plugins there as well
+  bench-backends [--profile NAME]
+                      Run `persist bench`, built for release, on each storage adapter, with its server on this machine
   bench-codecs [--sessions DIR]
                       Compress whole states of recorded sessions with each codec, built for release: ratio and speed
   bench-hot-paths [ARGUMENT]...
@@ -96,10 +101,10 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         (Some("demo"), rest) => demo::run(rest),
         (Some("test"), []) => test::run(test::Scope::Usual),
         (Some("test"), [only]) if only == "--full" => test::run(test::Scope::Full),
-        (Some("plugins"), []) => plugins::run(None),
-        (Some("plugins"), [directory]) if !is_option(directory) => plugins::run(Some(directory.as_ref())),
+        (Some("plugins"), rest) => plugins::run(rest),
         (Some("bench-limits"), []) => bench_limits::run(None),
         (Some("bench-limits"), [states]) if !is_option(states) => bench_limits::run(Some(states.as_ref())),
+        (Some("bench-backends"), rest) => bench_backends::run(rest),
         (Some("bench-hot-paths"), rest) => bench_hot_paths::run(rest),
         (Some("bench-instructions"), rest) => bench_instructions::run(rest),
         (Some("bench-overhead"), []) => bench_overhead::run(),
@@ -122,7 +127,7 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         }
         (
             Some(
-                known @ ("test" | "plugins" | "bench-limits" | "bench-overhead" | "bench-save" | "servers"
+                known @ ("test" | "bench-limits" | "bench-overhead" | "bench-save" | "servers"
                 | "test-python" | "help"),
             ),
             _,
@@ -147,12 +152,14 @@ mod tests {
             &["test", "--ful"],
             &["test", "--full", "x"],
             &["plugins", "--dir"],
+            &["plugins", "--backends", "a", "b"],
             &["bench-sessions", "--steps", "0"],
             &["bench-sessions", "--sessions"],
             &["bench-sessions", "x"],
             &["bench-sessions", "--codec", "../x"],
             &["bench-sessions", "--option", "level"],
             &["bench-sessions", "--layout", "merge_percent=much"],
+            &["bench-backends", "x"],
             &["bench-codecs", "x"],
             &["bench-instructions", "--upgrade"],
             &["bench-peers", "--sessions", "0"],

@@ -1,18 +1,29 @@
 //! `cargo xtask plugins`.
 
-use std::path::Path;
+use std::{ffi::OsString, path::Path};
 
 use persist_test_support::profile_dir;
 
-use crate::{artifacts, error::Result, install::put, tools};
+use crate::{
+    artifacts, dist,
+    error::{Error, Result},
+    install::put,
+    is_option, tools,
+};
 
 /// The plugins in `examples` that stand outside the workspace, as anybody's would.
 const EXAMPLES: [&str; 2] = ["plugin-snappy", "plugin-sqlite"];
 
-/// Builds the plugins and, if asked, puts them into a directory; prints where they are.
-pub(crate) fn run(directory: Option<&Path>) -> Result<()> {
-    artifacts::build()?;
-    for plugin in artifacts::plugins() {
+/// Builds plugins and, if asked, puts them into a directory; prints where they are.
+pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
+    let (plugins, rest) = dist::plugins(arguments);
+    let directory = match &rest[..] {
+        [] => None,
+        [directory] if !is_option(directory) => Some(Path::new(directory)),
+        _ => return Err(Error::usage("`plugins` takes --backends and one directory")),
+    };
+    artifacts::build(plugins)?;
+    for plugin in plugins.in_directory(profile_dir()) {
         match directory {
             Some(directory) => {
                 let destination = directory.join(plugin.file_name().unwrap_or_default());

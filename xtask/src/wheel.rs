@@ -13,7 +13,8 @@ use std::{
 use persist_test_support::profile_dir;
 
 use crate::{
-    artifacts, dist,
+    artifacts::{self, Plugins},
+    dist,
     error::{Error, Result},
     install::put,
     tools::{program, root, run as run_command},
@@ -36,10 +37,10 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
 
 /// Builds the wheel in a profile of cargo's, and returns its path in `target/wheels`, where no other is left.
 pub(crate) fn build(profile: &str) -> Result<PathBuf> {
-    let built = artifacts::build_for_use(profile)?;
+    let built = artifacts::build_for_use(profile, Plugins::Core)?;
     let temporary = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
     let stage = temporary.path().join("wheel");
-    put_package(&built, artifacts::plugins_in(built.clone()), &stage)?;
+    put_package(&built, Plugins::Core.in_directory(built.clone()), &stage)?;
     let tools = Venv::with(&profile_dir().with_file_name("python-build"), &["requirements-build.txt"])?;
     let mut describe = program(tools.program("maturin"));
     describe.args(["pep517", "write-dist-info", "--metadata-directory"]).arg(&stage);

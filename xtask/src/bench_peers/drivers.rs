@@ -49,7 +49,7 @@ pub(super) fn peers(built: &Path, package: &Path, options: &Options) -> Vec<Peer
 
 /// The driver in an environment that has all packages.
 fn environment(built: &Path, package: &Path) -> Result<Call> {
-    let plugins = artifacts::plugins_in(built.to_owned()).filter(|plugin| plugin.is_file());
+    let plugins = artifacts::Plugins::Core.in_directory(built.to_owned()).filter(|plugin| plugin.is_file());
     put_package(built, plugins, package)?;
     let venv = Venv::with(&profile_dir().with_file_name("python-tests"), &["requirements-test.txt"])?;
     let requirements = root().join(PACKAGE).join(REQUIREMENTS);
