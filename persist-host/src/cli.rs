@@ -27,6 +27,7 @@ mod list;
 mod log;
 mod logging;
 mod man;
+mod migrate;
 mod named;
 mod output;
 mod output_file;
@@ -133,6 +134,7 @@ async fn dispatch(command: Command, context: &Context) -> Outcome {
         Command::Compact(args) => collect::run(args, Work::Compact, context).await,
         Command::Fork(args) => fork::run(args, context).await,
         Command::Copy(args) => copy::run(args, context).await,
+        Command::Migrate(args) => migrate::run(args, context).await,
         Command::Export(args) => export::run(args, context).await,
         Command::Import(args) => import::run(args, context).await,
         Command::Bench(args) => bench::run(args, context).await,

@@ -54,7 +54,7 @@ use crate::observe::{Observer, Watched};
 use crate::{Error, ErrorKind, Result, SessionRef};
 use cache::Cache;
 pub use collect::Collected;
-pub use copy::{Copied, CopyOptions};
+pub use copy::{CheckedCopy, Copied, CopyOptions, CopyState};
 use head::View;
 pub use position::Position;
 pub use repair::{Remedy, RepairRow};
@@ -149,7 +149,7 @@ impl Store {
     }
 
     /// Makes sure that the store may be written to by this process.
-    async fn check_writable(&self) -> Result<&Capabilities> {
+    pub(crate) async fn check_writable(&self) -> Result<&Capabilities> {
         let options = self.options();
         let capabilities = self.capabilities().await?;
         if !capabilities.durable && !options.allow_volatile {

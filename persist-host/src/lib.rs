@@ -47,6 +47,7 @@ pub mod key;
 mod listed;
 mod matching;
 pub mod metrics;
+mod migration;
 pub mod observe;
 mod plugins;
 pub mod retention;
@@ -64,8 +65,8 @@ pub use difference::{
     Change, Difference, DifferenceError, Edit, RawDifference, Side, Whole, difference, raw_difference,
 };
 pub use engine::{
-    Collected, Copied, CopyOptions, Depth, Position, Remedy, RepairRow, SessionStats, Store, StoreOptions,
-    Tuning,
+    CheckedCopy, Collected, Copied, CopyOptions, CopyState, Depth, Position, Remedy, RepairRow, SessionStats,
+    Store, StoreOptions, Tuning,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use format::{ContentHash, Timestamp, WriteId};
@@ -75,6 +76,7 @@ pub use id::{
     SnapshotRef,
 };
 pub use listed::Listed;
+pub use migration::{MigrateOptions, Migrated, Migration, MigrationRow, MigrationSummary};
 pub use persist_plugin_api::Request;
 pub use plugins::{
     AdapterKind, AdapterRow, CheckReport, CheckStep, DirectoryRow, InvalidKey, LoadedPlugin, LockChange,

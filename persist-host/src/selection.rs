@@ -8,7 +8,7 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use crate::{Copied, CopyOptions, RefPattern, Result, SessionRef, SnapshotIndex, Store};
 
 /// How many sessions are copied at once; each takes the memory of about a state and what that is built from.
-const SESSIONS_AT_ONCE: usize = 4;
+pub(crate) const SESSIONS_AT_ONCE: usize = 4;
 
 /// The sessions to take from one store, each with the last snapshot to take; `None` is the newest.
 #[derive(Default)]

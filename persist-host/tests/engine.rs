@@ -26,6 +26,8 @@ mod deletion;
 mod label;
 #[path = "engine/many.rs"]
 mod many;
+#[path = "engine/migrate.rs"]
+mod migrate;
 #[path = "engine/names.rs"]
 mod names;
 #[path = "engine/observers.rs"]

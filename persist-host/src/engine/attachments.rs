@@ -4,6 +4,7 @@
 //! it answers whether the name is taken; versions between it and the highest may go.
 
 mod check;
+mod compare;
 mod put;
 mod read;
 

@@ -5,10 +5,12 @@
 //! mark. Whatever an interrupted copy left is a copy of the session's first part, which the next attempt continues.
 
 mod attached;
+mod check;
 mod decisions;
 mod place;
+mod state;
 
-use futures_util::future::join;
+use futures_util::future::{join, try_join};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 
@@ -21,8 +23,10 @@ use super::verify::Depth;
 use crate::format::{IndexSet, Record};
 use crate::observe::Operation;
 use crate::{Error, ErrorKind, RefPattern, Result, SessionRef, SnapshotIndex, SnapshotRef, key};
+pub use check::CheckedCopy;
 use decisions::Transferred;
 use place::{Placed, find};
+pub use state::CopyState;
 
 /// How many records are compared at once.
 const RECORDS_AT_ONCE: usize = 16;
@@ -54,6 +58,8 @@ pub struct Copied {
     pub copied: u64,
     /// The stored bytes of their copies.
     pub copied_bytes: u64,
+    /// The length of their states, in bytes.
+    pub state_bytes: u64,
     /// The snapshots that the target had already.
     pub present: u64,
     /// The target's snapshots that were deleted, because the source's are.
@@ -201,10 +207,11 @@ impl Copy<'_> {
             let decisions = self.source.clone();
             let (placed, next) = join(self.place(index, found), look(index.next(), decisions)).await;
             match placed? {
-                Placed::Snapshot { stored_bytes } => {
+                Placed::Snapshot { stored_bytes, state_bytes } => {
                     self.newest = Some(index);
                     self.done.copied += 1;
                     self.done.copied_bytes += stored_bytes;
+                    self.done.state_bytes += state_bytes;
                     (self.progress)(index);
                 }
                 Placed::Mark => {}
@@ -225,10 +232,8 @@ impl Copy<'_> {
         let mut pairs = stream::iter(indices)
             .map(|index| async move {
                 let key = key::snapshot_key(session, index);
-                let pair = futures_util::future::try_join(
-                    from.read_record(session, index, &key),
-                    to.read_record(session, index, &key),
-                );
+                let pair =
+                    try_join(from.read_record(session, index, &key), to.read_record(session, index, &key));
                 pair.await.map(|pair| (index, pair))
             })
             .buffered(RECORDS_AT_ONCE);
@@ -270,14 +275,33 @@ impl Copy<'_> {
     }
 
     fn diverged(&self, index: SnapshotIndex, why: &str) -> Error {
-        let session = self.session;
-        let (from, to) = (&self.from.options().name, &self.to.options().name);
-        let message = format!(
-            "the session {session} in the store {to:?} is no copy of the one in {from:?}: at index {index}, {why}"
-        );
-        Error::new(ErrorKind::Conflict, "copy_diverged", message)
-            .with_context("snapshot", format!("{session}@{index}"))
-            .with_hint("a session that was written to in the target goes its own way; fork the source's and copy the fork")
+        diverged(self.from, self.to, self.session, index, why)
+    }
+}
+
+/// A session of the target that is not the source's.
+fn diverged(from: &Store, to: &Store, session: &SessionRef, index: SnapshotIndex, why: &str) -> Error {
+    let (from, to) = (&from.options().name, &to.options().name);
+    let message = format!(
+        "the session {session} in the store {to:?} is no copy of the one in {from:?}: at index {index}, {why}"
+    );
+    Error::new(ErrorKind::Conflict, "copy_diverged", message)
+        .with_context("snapshot", format!("{session}@{index}"))
+        .with_hint("a session that was written to in the target goes its own way; fork the source's and copy the fork")
+}
+
+/// Whether both stores have the same record at an index, which vouches for all before it; `None` where one has none.
+async fn same_record(
+    from: &Store,
+    to: &Store,
+    session: &SessionRef,
+    index: SnapshotIndex,
+) -> Result<Option<bool>> {
+    let key = key::snapshot_key(session, index);
+    let records = try_join(from.read_record(session, index, &key), to.read_record(session, index, &key));
+    match records.await? {
+        (Some(source), Some(target)) => Ok(Some(digest_of(&source)? == digest_of(&target)?)),
+        _ => Ok(None),
     }
 }
 

@@ -152,7 +152,7 @@ impl Store {
         Ok((key::manifest_prefix(&found) == prefix).then_some(found))
     }
 
-    fn list_session(
+    pub(super) fn list_session(
         &self,
         session: SessionRef,
         only: Option<SnapshotIndex>,

@@ -11,6 +11,16 @@ use crate::{Error, ErrorKind, Result, key};
 const WHAT: &str = "the store marker";
 
 impl Store {
+    /// The id that the store got when it was created; `None` for one that does not exist yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] when the store's marker is damaged, [`ErrorKind::Incompatible`] when it needs another
+    /// release; otherwise what the backend reports.
+    pub async fn store_id(&self) -> Result<Option<uuid::Uuid>> {
+        self.check_marker().await?;
+        Ok(self.shared.marker.get().map(|marker| marker.store_id))
+    }
+
     /// For operations that read: the marker must be there, and this release must know everything it requires.
     pub(super) async fn open_marker(&self) -> Result<()> {
         let marker = self.shared.marker.get_or_try_init(|| async {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::{Collected, Copied, Position, SessionStats};
+use crate::engine::{CheckedCopy, Collected, Copied, CopyState, Position, SessionStats};
 use crate::{
     AgentId, AttachmentInfo, ContentHash, Deleted, RefPattern, Restored, SessionId, SessionRef,
     SnapshotIndex, SnapshotInfo, SnapshotRef,
@@ -15,11 +15,13 @@ use crate::{
 pub enum Operation {
     Attach,
     Attachments,
+    CheckCopy,
     ClaimName,
     Collect,
     Compact,
     CopyAttachments,
     CopySession,
+    CopyState,
     Delete,
     FindByName,
     Fork,
@@ -40,14 +42,16 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Attach,
         Self::Attachments,
+        Self::CheckCopy,
         Self::ClaimName,
         Self::Collect,
         Self::Compact,
         Self::CopyAttachments,
         Self::CopySession,
+        Self::CopyState,
         Self::Delete,
         Self::FindByName,
         Self::Fork,
@@ -72,11 +76,13 @@ impl Operation {
         match self {
             Self::Attach => "attach",
             Self::Attachments => "attachments",
+            Self::CheckCopy => "check_copy",
             Self::ClaimName => "claim_name",
             Self::Collect => "collect",
             Self::Compact => "compact",
             Self::CopyAttachments => "copy_attachments",
             Self::CopySession => "copy_session",
+            Self::CopyState => "copy_state",
             Self::Delete => "delete",
             Self::FindByName => "find_by_name",
             Self::Fork => "fork",
@@ -112,6 +118,8 @@ impl Operation {
             | Self::Repair
             | Self::Save => true,
             Self::Attachments
+            | Self::CheckCopy
+            | Self::CopyState
             | Self::FindByName
             | Self::Glance
             | Self::List
@@ -256,6 +264,18 @@ impl Report for Collected {
 impl Report for Copied {
     fn facts(&self) -> Facts {
         counted(self.copied)
+    }
+}
+
+impl Report for CopyState {
+    fn facts(&self) -> Facts {
+        counted(self.missing)
+    }
+}
+
+impl Report for CheckedCopy {
+    fn facts(&self) -> Facts {
+        counted(self.verified)
     }
 }
 

@@ -341,6 +341,17 @@ async fn a_fork_needs_a_session_that_never_was() {
     refused(if one.is_err() { one } else { other });
 }
 
+/// Copies; what the cheap look and the full check say before and after must be true.
+async fn copy_as_foretold(from: &Store, to: &Faulty) -> Result<()> {
+    let complete = from.copy_state(&to.store(), &session("a/s")).await.is_ok_and(|state| state.complete);
+    let before = to.shelf().objects.clone();
+    copy(from, &to.store()).await?;
+    assert!(!complete || to.shelf().objects == before, "a complete copy had something to copy");
+    let state = from.copy_state(&to.store(), &session("a/s")).await?;
+    assert!(state.complete && state.missing == 0, "{state:?}");
+    from.check_copy(&to.store(), &session("a/s")).await.map(drop)
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Save,
@@ -387,8 +398,8 @@ proptest! {
                     }
                     Step::Collect => drop(store.collect(&session("a/s")).await.unwrap()),
                     Step::Compact => drop(store.compact(&session("a/s")).await.unwrap()),
-                    Step::Copy => match copy(&store, &to.store()).await {
-                        Ok(_) => expect_equal(&store, &to.store(), end + 2).await,
+                    Step::Copy => match copy_as_foretold(&store, &to).await {
+                        Ok(()) => expect_equal(&store, &to.store(), end + 2).await,
                         // All that both had was collected in the source.
                         Err(error) => {
                             assert_eq!(error.code(), "copy_diverged");

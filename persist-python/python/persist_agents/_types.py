@@ -104,6 +104,7 @@ class Copied(TypedDict):
 
     copied: int
     copied_bytes: int
+    state_bytes: int
     present: int
     deleted: int
     newest: int | None

@@ -1,12 +1,50 @@
-//! The arguments of `persist plugins check` and `persist plugins new`.
+//! The arguments of `persist plugins`.
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 use serde_json::{Map, Value};
 
 /// The longest name of an adapter that `persist plugins new` accepts, in bytes.
 const MAX_NAME_BYTES: usize = 40;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsCommand {
+    /// List adapters, the plugins that offer them, and every file that was refused and why
+    List,
+    /// Check a plugin file as if it were about to be used
+    ///
+    /// The file is loaded and its adapters are opened in a process of their own, so that even a plugin that crashes or
+    /// hangs is only reported. With --config, --store or --options its adapters also go through the checks that every
+    /// adapter must pass, on the storage that the options name; what the checks write there they remove again.
+    Check(CheckPluginArgs),
+    /// Write a new plugin's crate, which builds and passes the checks as it is
+    New(NewPluginArgs),
+    /// Write down what the plugins of a directory are, so that nothing else is loaded from it
+    ///
+    /// The lock file holds name, version, size and SHA-256 of every plugin. Check where the plugins came from first.
+    Lock(PluginsLockArgs),
+    /// The other half of `check`, in the process that may crash
+    /// A part of `check`: loads a plugin, in the process that may crash
+    #[command(hide = true)]
+    Probe { file: PathBuf },
+    /// A part of `check`: does what standard input asks for, in the process that may crash
+    #[command(hide = true)]
+    Try { file: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginsLockArgs {
+    /// The directory; otherwise every one that is searched and holds plugins
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) directory: Option<PathBuf>,
+    /// Write nothing, and check every plugin against the lock file of its directory
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) verify: bool,
+    /// Write the lock file of one directory here, and not into the directory
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckPluginArgs {

@@ -1,4 +1,4 @@
-//! The arguments of `persist fork`, `persist copy`, `persist export` and `persist import`.
+//! The arguments of `persist fork`, `persist copy`, `persist migrate`, `persist export` and `persist import`.
 
 use std::path::PathBuf;
 
@@ -26,6 +26,22 @@ pub(crate) struct CopyArgs {
     /// Do not read the copies back
     #[arg(long)]
     pub(crate) no_verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// The store to migrate, by its name in the config
+    #[arg(long, value_name = "STORE")]
+    pub(crate) from: String,
+    /// The store to migrate to
+    #[arg(long, value_name = "STORE")]
+    pub(crate) to: String,
+    /// Compare every session with its copy, also those that were complete, and restore every state from the copy
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Show what would be copied, and write nothing
+    #[arg(long, conflicts_with = "verify")]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

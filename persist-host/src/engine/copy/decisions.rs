@@ -56,7 +56,7 @@ impl Copy<'_> {
 
 /// The target's decisions, and what the source has decided on the target's records. `free` is the target's first free
 /// index: what lies beyond is not decided on, because it may yet become somebody else's.
-fn merged(source: &Decisions, target: &View, free: u64, erased: &IndexSet) -> Decisions {
+pub(super) fn merged(source: &Decisions, target: &View, free: u64, erased: &IndexSet) -> Decisions {
     let mut next = target.decisions.successor();
     if source.boundary > free {
         next.raise_boundary(source.boundary);

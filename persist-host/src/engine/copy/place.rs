@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, key};
 /// What placing a record came to.
 pub(super) enum Placed {
     /// The snapshot's copy is there.
-    Snapshot { stored_bytes: u64 },
+    Snapshot { stored_bytes: u64, state_bytes: u64 },
     /// A record without a snapshot is there.
     Mark,
     /// The source or the target changed, so that both have to be looked at again.
@@ -102,14 +102,14 @@ impl Copy<'_> {
         if !self.create_exactly(index, header.identity_digest(), &object).await? {
             return Ok(Placed::Changed);
         }
-        let stored_bytes = object.len() as u64;
-        let chain = body.into_chain(index, &object, state.len() as u64);
+        let (stored_bytes, state_bytes) = (object.len() as u64, state.len() as u64);
+        let chain = body.into_chain(index, &object, state_bytes);
         to.keep_warm(session, Warm::new(chain, state, None));
         self.advance(index, HeadRecord::of_snapshot(&header));
         if header.identity.name.is_some() {
             self.claim_name(index).await?;
         }
-        Ok(Placed::Snapshot { stored_bytes })
+        Ok(Placed::Snapshot { stored_bytes, state_bytes })
     }
 
     /// What stands in the target for a snapshot that is not to be copied.

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, SnapshotName, W
 impl Store {
     /// The claim that holds a name, from the number `from` on, which is known to be there if it is not 0. Claims are
     /// never removed, so the first free number ends them.
-    pub(super) async fn last_claim(
+    pub(in super::super) async fn last_claim(
         &self,
         session: &SessionRef,
         name: &SnapshotName,
