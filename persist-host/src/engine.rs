@@ -32,6 +32,7 @@ mod names;
 mod objects;
 mod operation;
 mod position;
+mod purpose;
 mod repair;
 mod restore;
 mod save;
@@ -106,6 +107,8 @@ struct Shared {
     adapter: Arc<str>,
     observers: Arc<[Arc<dyn Observer>]>,
     marker: OnceCell<Marker>,
+    /// The marker as it was read for operations that decide nothing, maybe from a copy.
+    consulted_marker: OnceCell<Marker>,
     capabilities: OnceCell<Capabilities>,
     views: Mutex<HashMap<SessionRef, View>>,
     cache: Mutex<Cache>,
@@ -127,6 +130,7 @@ impl Store {
             observers,
             options,
             marker: OnceCell::new(),
+            consulted_marker: OnceCell::new(),
             capabilities: OnceCell::new(),
             views: Mutex::default(),
             cache: Mutex::default(),

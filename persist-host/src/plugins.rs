@@ -16,6 +16,7 @@ mod listing;
 mod load;
 mod lock;
 mod locking;
+mod parts;
 mod platform;
 mod policy;
 mod probe;

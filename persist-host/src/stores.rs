@@ -140,7 +140,8 @@ impl CodecSource for Codecs {
     }
 }
 
-/// Adds the place in the config file to an adapter's refusal of its options.
+/// Adds the place in the config file to an adapter's refusal of its options, and to all that stops an adapter from being
+/// opened that is an option of another.
 fn located(
     config: &Config,
     store: &str,
@@ -148,17 +149,47 @@ fn located(
     adapter: &AdapterConfig,
     error: Error,
 ) -> Error {
-    if error.code() != "adapter_options" {
+    let part = error.context().iter().find(|(name, _)| *name == "part").map(|(_, part)| part.as_str());
+    let refused = error.code() == "adapter_options";
+    if !refused && part.is_none() {
         return error;
     }
-    let place = config.locate(store, section, blamed_option(&adapter.options, &error));
-    let message = format!("{place} is refused by the {} adapter {:?}", section.name(), adapter.adapter);
+    let options = match part {
+        None => Some(&adapter.options),
+        Some(part) => table_at(&adapter.options, part),
+    };
+    let blamed = options.filter(|_| refused).and_then(|options| blamed_option(options, &error));
+    let place = match part {
+        None => config.locate(store, section, blamed),
+        Some(part) => config.locate_part(store, section, part, blamed),
+    };
+    let name = match part {
+        None => Some(adapter.adapter.as_str()),
+        Some(_) => options.and_then(|options| options.get("adapter")).and_then(Value::as_str),
+    };
+    let name = name.unwrap_or_default();
+    let message = match refused {
+        true => format!("{place} is refused by the {} adapter {name:?}", section.name()),
+        false => format!("{place} cannot be opened with the {} adapter {name:?}", section.name()),
+    };
     let located = Error::new(error.kind(), error.code(), message).with_context("store", store);
     let located = match error.hint() {
         Some(hint) => located.with_hint(hint),
         None => located,
     };
     located.with_source(error)
+}
+
+/// The table of an adapter among the options of the outermost one, by its place: `replicas[0].cache`.
+fn table_at<'a>(options: &'a Map<String, Value>, place: &str) -> Option<&'a Map<String, Value>> {
+    place.split('.').try_fold(options, |options, step| {
+        let (name, number) = match step.strip_suffix(']').and_then(|step| step.rsplit_once('[')) {
+            Some((name, number)) => (name, Some(number.parse::<usize>().ok()?)),
+            None => (step, None),
+        };
+        let value = options.get(name)?;
+        number.map_or(Some(value), |number| value.get(number))?.as_object()
+    })
 }
 
 /// The option that an adapter's refusal speaks of: the one whose name it quotes.
@@ -177,6 +208,17 @@ mod tests {
     use persist_plugin_api as plugin;
 
     use super::*;
+
+    #[test]
+    fn an_adapter_inside_another_is_found_by_its_place() {
+        let options =
+            serde_json::json!({"cache": {"adapter": "a"}, "replicas": [{"cache": {"adapter": "b"}}, 1]});
+        let adapter = |place| table_at(options.as_object()?, place)?.get("adapter")?.as_str();
+        assert_eq!(adapter("cache"), Some("a"));
+        assert_eq!(adapter("replicas[0].cache"), Some("b"));
+        assert_eq!(adapter("replicas[1]"), None);
+        assert_eq!(adapter("replicas[2].cache"), None);
+    }
 
     #[test]
     fn the_option_that_an_adapter_quotes_is_blamed() {

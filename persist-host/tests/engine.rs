@@ -34,6 +34,8 @@ mod names;
 mod observers;
 #[path = "engine/position.rs"]
 mod position;
+#[path = "engine/purpose.rs"]
+mod purpose;
 #[path = "engine/repair.rs"]
 mod repair;
 #[path = "engine/round_trip.rs"]

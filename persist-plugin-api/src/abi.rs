@@ -15,7 +15,6 @@
 
 pub(crate) mod buffer;
 pub mod export;
-#[cfg(feature = "host")]
 pub(crate) mod foreign;
 #[cfg(feature = "host")]
 pub(crate) mod handshake;
@@ -210,6 +209,13 @@ pub struct PluginModule {
     #[sabi(last_prefix_field)]
     pub open_compression:
         extern "C" fn(adapter: RString, options_json: RString) -> WireResult<CompressionBox>,
+    /// As `open_storage`, for an adapter over others: where the options have one of these, the JSON holds its number in
+    /// `parts`. Since 1.2.0.
+    pub open_storage_over: extern "C" fn(
+        adapter: RString,
+        options_json: RString,
+        parts: RVec<StorageBox>,
+    ) -> WireFuture<StorageBox>,
 }
 
 impl RootModule for PluginModule_Ref {

@@ -16,6 +16,11 @@ pub const SECTION: &str = if cfg!(target_vendor = "apple") { "__persist_plugin" 
 #[cfg(feature = "host")]
 pub const MAX_DESCRIPTOR_BYTES: u64 = 1 << 20;
 
+/// The keyword in the schema of an option, or of a list's items, that says which kind of adapter the option is: one that the
+/// host opens and passes on as a [`Part`](crate::Part).
+#[cfg(feature = "host")]
+pub const PART_KEYWORD: &str = "persist";
+
 /// The version of the API crate that a plugin was built with.
 const API_VERSION: &str = env!("CARGO_PKG_VERSION");
 

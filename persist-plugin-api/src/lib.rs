@@ -124,6 +124,8 @@
 //!   `spawn` and `spawn_blocking` work. Never hold a runtime of your own across calls.
 //! - **Logs**: `tracing` events and spans appear in the host's log, under the host's filters and settings.
 //! - **Requests**: [`Request::current`] names the operation that a storage call is part of, for a backend's own log.
+//! - **What a read is for**: [`ReadPurpose::current`] says whether a copy will do, for adapters that keep copies.
+//! - **Other adapters**: an adapter may be made over others that the user configures as its options; see [`Part`].
 //! - **Retries** inside an adapter are invisible to the host; [`report_retry`] has them counted in its metrics.
 //! - **Panics** are caught and become errors with the code [`ErrorCode::PANIC`]. Build with unwinding panics (the
 //!   default): a plugin built with `panic = "abort"` is refused.
@@ -145,6 +147,8 @@ mod dynamic;
 mod error;
 mod object;
 mod paging;
+mod part;
+mod purpose;
 mod request;
 mod retry;
 
@@ -156,16 +160,18 @@ pub use dynamic::{BoxFuture, DynCompression, DynStorage};
 pub use error::{Error, ErrorCode, Result};
 pub use object::{Capabilities, ListPage, ListRequest, MAX_KEY_BYTES, MAX_SEGMENT_BYTES, ObjectMeta};
 pub use paging::{check_key, page_of_sorted};
+pub use part::Part;
+pub use purpose::ReadPurpose;
 pub use request::Request;
 pub use retry::report_retry;
 
 /// What a program needs that loads plugins: finding the descriptor, and connecting to an opened library.
 #[cfg(feature = "host")]
 pub mod host {
-    pub use crate::abi::handshake::{ENTRY_SYMBOL, HandshakeError, Plugin};
+    pub use crate::abi::handshake::{ENTRY_SYMBOL, HandshakeError, OpenedStorage, Plugin};
     pub use crate::abi::interface::{interface, plugin_interface};
     pub use crate::abi::services::{LogPaused, on_retry, pause_log};
-    pub use crate::descriptor::{MAX_DESCRIPTOR_BYTES, SECTION};
+    pub use crate::descriptor::{MAX_DESCRIPTOR_BYTES, PART_KEYWORD, SECTION};
 
     /// The version of this crate.
     pub const API_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -181,5 +187,5 @@ pub mod __private {
     };
     pub use crate::descriptor::{AdapterEntry, descriptor_bytes, descriptor_length};
     pub use abi_stable::library::RootModuleResult;
-    pub use abi_stable::std_types::RString;
+    pub use abi_stable::std_types::{RString, RVec};
 }

@@ -123,15 +123,9 @@ fn log(config: &LogConfig) -> Value {
 /// An adapter's section, with secrets masked and what came from the environment as it was written.
 fn section(config: &Config, store: &str, section: AdapterSection, adapter: &AdapterConfig) -> Value {
     let mut table = Map::from_iter([("adapter".to_owned(), json!(adapter.adapter))]);
-    for (option, value) in &adapter.options {
-        let shown = if is_secret(option) {
-            json!(MASK)
-        } else if let Some(written) = config.written(store, section, option) {
-            json!(written)
-        } else {
-            masked(value)
-        };
-        table.insert(option.clone(), shown);
+    let written = config.options_as_written(store, section, &adapter.options);
+    if let Value::Object(options) = masked(&Value::Object(written)) {
+        table.extend(options);
     }
     Value::Object(table)
 }

@@ -2,6 +2,8 @@
 //! that a command fails only over what it uses.
 
 use std::cell::{OnceCell, RefCell};
+use std::ffi::OsStr;
+use std::process::Command;
 use std::sync::Arc;
 
 use persist_host::config::{self, ConfigSources};
@@ -101,6 +103,26 @@ impl Context {
             Ok(executable) => search.with_executable(&executable),
             // Without knowing where the program is, there is nothing beside it to search.
             Err(_) => search,
+        }
+    }
+
+    /// Where plugins are looked for by a command that needs no config: under the one that the command line names, if it does.
+    pub(crate) fn search_path_as_named(&self) -> Result<SearchPath> {
+        Ok(match self.names_store() {
+            true => self.search_path(self.config()?),
+            false => self.search_path_without_config(),
+        })
+    }
+
+    /// Has a process of this program look for plugins where this one does.
+    pub(crate) fn pass_on(&self, command: &mut Command) {
+        let named = [("--config", self.args.config.as_ref().map(|path| path.as_os_str()))];
+        let stores = [("--store", self.args.store.as_deref().map(OsStr::new))];
+        let directories = self.args.plugin_dir.iter().map(|path| ("--plugin-dir", Some(path.as_os_str())));
+        for (flag, value) in named.into_iter().chain(stores).chain(directories) {
+            if let Some(value) = value {
+                command.arg(flag).arg(value);
+            }
         }
     }
 

@@ -24,7 +24,8 @@ pub(crate) async fn run(command: PluginsCommand, context: &Context) -> Outcome {
             Ok(Exit::Done)
         }
         PluginsCommand::Try { file } => {
-            trial::run_in_this_process(&file).await?;
+            let others = Plugins::discover(&context.search_path_as_named()?);
+            trial::run_in_this_process(&file, &others).await?;
             Ok(Exit::Done)
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::document::{Document, child};
+use super::document::{Document, child, element};
 use super::interpret::interpret;
 use super::source::ConfigSource;
 use super::telemetry::{LogConfig, TracesConfig};
@@ -164,11 +164,50 @@ impl Config {
         Location { file: self.source.path().map(ToOwned::to_owned), line, key }
     }
 
-    /// How an option was written in the file, if it holds a `${VAR}`: its value may be secret.
+    /// Where the config holds an adapter that is an option of another, or an option of it, for messages. `part` is its
+    /// place among the options of the outermost one, such as `replicas[0].cache`.
     #[must_use]
-    pub fn written(&self, store: &str, section: AdapterSection, option: &str) -> Option<&str> {
+    pub fn locate_part(
+        &self,
+        store: &str,
+        section: AdapterSection,
+        part: &str,
+        option: Option<&str>,
+    ) -> Location {
+        let outermost = self.locate(store, section, None);
+        let part = format!("{}.{part}", outermost.key);
+        let key = option.map_or_else(|| part.clone(), |option| child(&part, option));
+        let line = self.lines.get(&key).or_else(|| self.lines.get(&part)).copied().or(outermost.line);
+        Location { line, key, ..outermost }
+    }
+
+    /// The options of an adapter as the file has them: what came from a `${VAR}` may be secret and stands there as it was
+    /// written.
+    #[must_use]
+    pub fn options_as_written(
+        &self,
+        store: &str,
+        section: AdapterSection,
+        options: &Map<String, Value>,
+    ) -> Map<String, Value> {
         let section = child(&child("stores", store), section.name());
-        self.written.get(&child(&section, option)).map(String::as_str)
+        self.table_as_written(&section, options)
+    }
+
+    fn table_as_written(&self, path: &str, table: &Map<String, Value>) -> Map<String, Value> {
+        let entries = table.iter();
+        entries.map(|(key, value)| (key.clone(), self.as_written(&child(path, key), value))).collect()
+    }
+
+    fn as_written(&self, path: &str, value: &Value) -> Value {
+        match value {
+            Value::Object(table) => Value::Object(self.table_as_written(path, table)),
+            Value::Array(items) => {
+                let items = items.iter().enumerate();
+                items.map(|(index, item)| self.as_written(&element(path, index), item)).collect()
+            }
+            plain => self.written.get(path).map_or_else(|| plain.clone(), |text| Value::from(text.as_str())),
+        }
     }
 
     /// The config's file, or what stands for it, for messages.

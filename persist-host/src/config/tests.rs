@@ -367,14 +367,20 @@ fn a_file_from_the_current_directory_is_restricted() {
 
 #[test]
 fn variables_are_replaced_and_remembered() {
-    let text = "[stores.a.storage]\nadapter = \"s3\"\nbucket = \"x-${BUCKET}-${EMPTY}$${BUCKET}$\"\nplain = \"$BUCKET\"";
+    let text = "[stores.a.storage]\nadapter = \"s3\"\nbucket = \"x-${BUCKET}-${EMPTY}$${BUCKET}$\"\nplain = \"$BUCKET\"\n\
+                replicas = [{ adapter = \"y\", at = { root = \"/${BUCKET}\" } }]";
     let config = toml(text).unwrap();
     let (_, store) = config.store(None).unwrap();
     assert_eq!(store.storage.options["bucket"], "x-agents-${BUCKET}$");
     assert_eq!(store.storage.options["plain"], "$BUCKET");
-    let written = |option| config.written("a", AdapterSection::Storage, option);
-    assert_eq!(written("bucket"), Some("x-${BUCKET}-${EMPTY}$${BUCKET}$"));
-    assert_eq!(written("plain"), None);
+    assert_eq!(store.storage.options["replicas"][0]["at"]["root"], "/agents");
+    let written = config.options_as_written("a", AdapterSection::Storage, &store.storage.options);
+    assert_eq!(written["bucket"], "x-${BUCKET}-${EMPTY}$${BUCKET}$");
+    assert_eq!(written["plain"], "$BUCKET");
+    assert_eq!(written["replicas"][0]["at"]["root"], "/${BUCKET}");
+    let part = |option| config.locate_part("a", AdapterSection::Storage, "replicas[0]", option).to_string();
+    assert_eq!(part(None), "etc/p.toml:5: `stores.a.storage.replicas[0]`");
+    assert_eq!(part(Some("at")), "etc/p.toml:5: `stores.a.storage.replicas[0].at`");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::errors::deleted;
-use super::{Position, Store};
+use super::{Position, Store, purpose};
 use crate::observe::Operation;
 use crate::{
     AttachMode, AttachRequest, AttachmentInfo, AttachmentName, Error, ErrorKind, Result, SessionRef,
@@ -116,7 +116,7 @@ impl Store {
             self.open_marker().await?;
             let index = self.index_of(reference).await?;
             let place = Place::new(&reference.session, index, name);
-            let found = self.load_newest(&place.prefix).await;
+            let found = purpose::consulting(|| self.load_newest(&place.prefix)).await;
             // Of a snapshot that is deleted, it does not matter what is damaged.
             self.expect_live(&reference.session, index).await?;
             found?.ok_or_else(|| {
@@ -194,6 +194,14 @@ impl Store {
 
     /// The attachments that lie at a snapshot, whether or not it is live.
     async fn load_attachments(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+    ) -> Result<Vec<(AttachmentInfo, Bytes)>> {
+        purpose::consulting(|| self.load_attachments_once(session, index)).await
+    }
+
+    async fn load_attachments_once(
         &self,
         session: &SessionRef,
         index: SnapshotIndex,

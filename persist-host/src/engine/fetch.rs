@@ -143,7 +143,7 @@ impl Store {
         }
         if let Some(generation) = decisions.place(index) {
             let key = key::rewritten_key(session, generation, index);
-            let Some(object) = self.read(&key).await? else {
+            let Some(object) = self.read_content(&key).await? else {
                 return Ok(Attempt::Torn(missing(session, index, &key), decisions));
             };
             let object = self.parse_snapshot(session, index, &key, object).await?;
@@ -166,7 +166,7 @@ impl Store {
 
     /// Reads what lies under a snapshot's own key.
     async fn look(&self, session: &SessionRef, index: SnapshotIndex, key: &str) -> Result<Found> {
-        let Some(object) = self.read(key).await? else { return Ok(Found::Nothing) };
+        let Some(object) = self.read_content(key).await? else { return Ok(Found::Nothing) };
         let parsed = off_thread(object.len(), move || Ok(RecordObject::parse(object))).await?;
         Ok(match parsed {
             Err(error) if error.is_damage() => Found::Damaged(error),
@@ -216,7 +216,7 @@ impl Store {
                 Some(generation) => key::rewritten_key(session, generation, *ancestor),
             };
             let affected = |error: Error| error.with_context("affects", format!("{session}@{index}"));
-            let object = self.read(&key).await?;
+            let object = self.read_content(&key).await?;
             let object = object.ok_or_else(|| affected(missing(session, *ancestor, &key)))?;
             self.parse_snapshot(session, *ancestor, &key, object).await.map_err(affected)
         }))

@@ -1,6 +1,6 @@
 //! The store marker: the object that says that this is a Persist store, and what it takes to read it.
 
-use persist_plugin_api::ListRequest;
+use persist_plugin_api::{ListRequest, ReadPurpose};
 
 use super::errors::unreadable;
 use super::objects::Created;
@@ -23,7 +23,13 @@ impl Store {
 
     /// For operations that read: the marker must be there, and this release must know everything it requires.
     pub(super) async fn open_marker(&self) -> Result<()> {
-        let marker = self.shared.marker.get_or_try_init(|| async {
+        let shared = &self.shared;
+        let cell = match ReadPurpose::current() {
+            _ if shared.marker.initialized() => return Ok(()),
+            ReadPurpose::Decide => &shared.marker,
+            _ => &shared.consulted_marker,
+        };
+        let marker = cell.get_or_try_init(|| async {
             self.load_marker().await?.ok_or_else(|| {
                 let name = &self.options().name;
                 Error::new(

@@ -5,6 +5,7 @@ use persist_plugin_api::{self as plugin, ErrorCode, ListPage, ListRequest};
 
 use super::Store;
 use super::errors::unreadable;
+use super::purpose;
 use crate::format::{FormatError, PrefixParse, Record};
 use crate::{Error, Result, SessionRef, SnapshotIndex, key};
 
@@ -78,6 +79,11 @@ impl Store {
             Err(error) if error.code() == ErrorCode::NOT_FOUND => Ok(None),
             Err(error) => Err(cannot_read(key, error)),
         }
+    }
+
+    /// As [`read`](Store::read), for an object that is checked by its hash and counts by what is read besides.
+    pub(super) async fn read_content(&self, key: &str) -> Result<Option<Bytes>> {
+        purpose::content(self.read(key)).await
     }
 
     /// Whether an object exists.

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt as _};
-use persist_plugin_api::Request;
+use persist_plugin_api::{ReadPurpose, Request};
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
-use super::Store;
+use super::{Store, purpose};
 use crate::observe::{Facts, Observer, Operation, Outcome, Place, Report, Subject, propagation};
 use crate::{Error, Result, SnapshotIndex, SnapshotInfo, VerifyRow};
 
@@ -41,9 +41,12 @@ impl<'a> Planned<'a> {
             let span = self.span(None);
             return work.instrument(span).await;
         }
+        let purpose = purpose::of(self.operation);
         let (request, subject, span) = self.request();
         let mut running = span.in_scope(|| Running::begin(self.store, subject))?;
-        let result = request.scope(WITHIN.scope((), work)).instrument(span.clone()).await;
+        // Each scope holds what it runs, and that is large.
+        let work = purpose.scope(WITHIN.scope((), Box::pin(work)));
+        let result = request.scope(work).instrument(span.clone()).await;
         let _entered = span.enter();
         match &result {
             Ok(value) => running.end(&Outcome::Succeeded(&value.facts())),
@@ -58,7 +61,16 @@ impl<'a> Planned<'a> {
         rows: BoxStream<'a, Result<T>>,
     ) -> impl Stream<Item = Result<T>> + Send + use<'a, T> {
         let (request, subject, span) = self.request();
-        Rows { rows, store: self.store, request, span, state: State::Planned(Box::new(subject)), count: 0 }
+        let purpose = purpose::of(self.operation);
+        Rows {
+            rows,
+            store: self.store,
+            request,
+            purpose,
+            span,
+            state: State::Planned(Box::new(subject)),
+            count: 0,
+        }
     }
 
     /// The request that its calls are made under, what observers are told, and its span in the caller's trace.
@@ -174,6 +186,7 @@ struct Rows<'a, T> {
     rows: BoxStream<'a, Result<T>>,
     store: &'a Store,
     request: Request,
+    purpose: ReadPurpose,
     span: Span,
     state: State,
     count: u64,
@@ -204,7 +217,9 @@ impl<T: Row> Stream for Rows<'_, T> {
                 }
             }
         }
-        let row = ready!(this.request.clone().within(|| this.rows.poll_next_unpin(context)));
+        let purpose = this.purpose;
+        let mut poll = || purpose.within(|| this.rows.poll_next_unpin(context));
+        let row = ready!(this.request.clone().within(&mut poll));
         if let State::Running(running) = &mut this.state {
             let problem = match &row {
                 Some(Ok(row)) => row.problem(),

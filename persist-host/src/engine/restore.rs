@@ -1,10 +1,10 @@
 //! Restoring and showing one snapshot.
 
-use super::Store;
 use super::errors::{deleted, missing, no_session, no_snapshot, no_snapshot_here};
 use super::fetch::{Fetched, READ_ATTEMPTS, Reading, too_busy_to_read};
 use super::manifest::Decisions;
 use super::objects::Located;
+use super::{Store, purpose};
 use crate::format::{Header, Record};
 use crate::observe::Operation;
 use crate::{ErrorKind, Restored, Result, SessionRef, SnapshotIndex, SnapshotInfo, SnapshotRef, key};
@@ -28,16 +28,20 @@ impl Store {
         let operation = self.operation(Operation::Restore, reference);
         let work = async {
             self.open_marker().await?;
-            let session = &reference.session;
-            let fetched = match reference.index {
-                Some(index) => self.fetch_named(session, index).await?,
-                None => self.fetch_newest(session).await?,
-            };
-            let (fetched, state) = self.build_state(fetched).await?;
-            let info = self.info(&fetched.header, fetched.stored_bytes, &fetched.decisions);
-            Ok(Restored { info, state })
+            purpose::consulting(|| self.restore_once(reference)).await
         };
         operation.run(work).await
+    }
+
+    async fn restore_once(&self, reference: &SnapshotRef) -> Result<Restored> {
+        let session = &reference.session;
+        let fetched = match reference.index {
+            Some(index) => self.fetch_named(session, index).await?,
+            None => self.fetch_newest(session).await?,
+        };
+        let (fetched, state) = self.build_state(fetched).await?;
+        let info = self.info(&fetched.header, fetched.stored_bytes, &fetched.decisions);
+        Ok(Restored { info, state })
     }
 
     /// Reads a snapshot's metadata, without its state.

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use persist_plugin_api::{AdapterDescriptor, Descriptor, DynCompression, DynStorage, ErrorCode};
+use persist_plugin_api::host::OpenedStorage;
+use persist_plugin_api::{AdapterDescriptor, BoxFuture, Descriptor, DynCompression, DynStorage, ErrorCode};
 use serde_json::{Map, Value};
 
 use super::claims::{Claim, Claims, claims};
@@ -15,6 +16,7 @@ use super::discover::{Verified, scan};
 use super::error::Rejection;
 use super::evidence::Purpose;
 use super::load::load;
+use super::parts::{OpenError, open_over};
 use super::search::{Origin, SearchPath};
 use crate::guard::guard_compression;
 use crate::{CodecSource, Error, ErrorKind, Result, metrics};
@@ -164,15 +166,42 @@ impl Plugins {
         }
     }
 
-    /// Opens a storage adapter with the options of its config section.
+    /// Opens a storage adapter with the options of its config section. Adapters that are options of it are opened first,
+    /// each in its own plugin, and passed on; nothing of the host stands around these.
     ///
     /// # Errors
-    /// As [`resolve`](Plugins::resolve); an error of kind [`ErrorKind::Plugin`] when the plugin cannot be loaded;
+    /// For the adapter itself, and for each of those with its place in the context `part`: as [`resolve`](Plugins::resolve); an error of kind [`ErrorKind::Plugin`] when the plugin cannot be loaded;
     /// `adapter_options` when the adapter refuses the options; otherwise the adapter's own error.
     pub async fn open_storage(&self, name: &str, options: &Value) -> Result<Arc<dyn DynStorage>> {
+        self.open(name, options, "").await.map(OpenedStorage::into_storage).map(Arc::from)
+    }
+
+    /// Opens a storage adapter that is an option of another, for the plugin of that one. Errors name its place in their
+    /// context `part`.
+    pub(super) fn open_part<'a>(
+        &'a self,
+        name: &'a str,
+        options: &'a Value,
+        place: String,
+    ) -> BoxFuture<'a, Result<OpenedStorage>> {
+        Box::pin(async move {
+            let opened = self.open(name, options, &place).await;
+            // What is below it named its own place already.
+            opened.map_err(|error| match error.context().iter().any(|(name, _)| *name == "part") {
+                true => error,
+                false => error.with_context("part", place),
+            })
+        })
+    }
+
+    async fn open(&self, name: &str, options: &Value, place: &str) -> Result<OpenedStorage> {
         let file = self.resolve(AdapterKind::Storage, name)?;
-        let opened = load(&file.verified)?.open_storage(name, options).await;
-        opened.map(Arc::from).map_err(|error| open_error(file, AdapterKind::Storage, name, error))
+        let schema = file.adapter(AdapterKind::Storage, name).map_or(&Value::Null, |adapter| &adapter.schema);
+        let opened = open_over(load(&file.verified)?, name, schema, options, self, place).await;
+        opened.map_err(|error| match error {
+            OpenError::Part(error) => error,
+            OpenError::Adapter(error) => open_error(file, AdapterKind::Storage, name, error),
+        })
     }
 
     /// Opens a compression adapter with the options of its config section. Its drop is waited for two seconds, and then left

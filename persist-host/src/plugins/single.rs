@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use persist_plugin_api::host::Plugin;
-use persist_plugin_api::{Descriptor, DynCompression, DynStorage};
+use persist_plugin_api::host::{OpenedStorage, Plugin};
+use persist_plugin_api::{Descriptor, DynCompression, DynStorage, Error as AdapterError, ErrorCode};
 use serde_json::Value;
 
 use super::discover::Verified;
 use super::error::Rejection;
 use super::load::{load, rejection_error};
+use super::parts::{OpenError, open_over};
+use super::registry::{AdapterKind, Plugins};
 use crate::Result;
 
 /// A plugin that was checked and loaded into *this* process, whatever the search path holds.
@@ -37,16 +39,29 @@ impl LoadedPlugin {
         &self.descriptor
     }
 
-    /// Opens one of its storage adapters.
+    /// Opens one of its storage adapters. Adapters that are options of it come from `others`.
     ///
     /// # Errors
-    /// The adapter's own, with the code `CONFIG` for options that it refuses.
+    /// The adapter's own, with the code `CONFIG` for options that it refuses; what stops one of the others from being
+    /// opened is the cause of an error with the code `CONFIG`.
     pub async fn open_storage(
         &self,
         adapter: &str,
         options: &Value,
+        others: &Plugins,
     ) -> persist_plugin_api::Result<Box<dyn DynStorage>> {
-        self.plugin.open_storage(adapter, options).await
+        let offered = self.descriptor.adapters.iter();
+        let offered = offered.filter(|it| it.kind == AdapterKind::Storage.as_str());
+        let schema = offered.filter(|it| it.name == adapter).map(|it| &it.schema).next();
+        let opened =
+            open_over(self.plugin, adapter, schema.unwrap_or(&Value::Null), options, others, "").await;
+        opened.map(OpenedStorage::into_storage).map_err(|error| match error {
+            OpenError::Adapter(error) => error,
+            OpenError::Part(error) => {
+                let message = format!("cannot open what the options of the adapter {adapter:?} name");
+                AdapterError::new(ErrorCode::CONFIG, message).with_source(error)
+            }
+        })
     }
 
     /// Opens one of its compression adapters.

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use abi_stable::library::RootModuleResult;
 use abi_stable::prefix_type::PrefixTypeTrait as _;
 use abi_stable::sabi_trait::TD_Opaque;
-use abi_stable::std_types::{RResult, RString};
+use abi_stable::std_types::{RResult, RString, RVec};
 use async_ffi::FutureExt as _;
 use serde::de::DeserializeOwned;
 
+use super::foreign::ForeignStorage;
 use super::runtime::{drop_guarded, guarded, guarded_future};
 use super::wire::{FromPlain, to_wire};
 use super::{
@@ -26,7 +27,8 @@ use super::{
     PluginModule, PluginModule_Ref, StorageAbi, StorageAbi_TO, StorageBox, WireCapabilities, WireError,
     WireFuture, WireListPage, WireListRequest, WireMeta, WireResult, logging,
 };
-use crate::{CompressionAdapter, Error, ErrorCode, Request, Result, StorageAdapter};
+use crate::part::with_parts;
+use crate::{CompressionAdapter, Error, ErrorCode, ReadPurpose, Request, Result, StorageAdapter};
 
 pub use abi_stable::library::{CheckTypeLayout, LibHeader};
 
@@ -61,8 +63,9 @@ impl<A: StorageAdapter> Exported<A> {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let future = call(Arc::clone(&self.0));
+        let purpose = ReadPurpose::from(&context);
         let request = Request::from(context);
-        guarded_future(operation, async move { to_wire(request.scope(future).await) })
+        guarded_future(operation, async move { to_wire(request.scope(purpose.scope(future)).await) })
     }
 }
 
@@ -140,9 +143,13 @@ fn options<C: DeserializeOwned>(json: &str) -> Result<C> {
         .map_err(|error| Error::new(ErrorCode::CONFIG, error.to_string()))
 }
 
-pub fn open_storage<A: StorageAdapter>(json: RString) -> WireFuture<StorageBox> {
+pub fn open_storage<A: StorageAdapter>(
+    json: RString,
+    parts: Option<RVec<StorageBox>>,
+) -> WireFuture<StorageBox> {
     guarded_future("open", async move {
-        let opened = match options(&json) {
+        let parts = parts.map(|parts| parts.into_iter().map(|part| ForeignStorage::shared(part)).collect());
+        let opened = match with_parts(parts, || options(&json)) {
             Ok(config) => A::open(config).await,
             Err(error) => Err(error),
         };
@@ -186,6 +193,7 @@ pub fn module(
     init: extern "C" fn(HostServices_Ref) -> WireResult<()>,
     open_storage: extern "C" fn(RString, RString) -> WireFuture<StorageBox>,
     open_compression: extern "C" fn(RString, RString) -> WireResult<CompressionBox>,
+    open_storage_over: extern "C" fn(RString, RString, RVec<StorageBox>) -> WireFuture<StorageBox>,
 ) -> PluginModule_Ref {
     PluginModule {
         protocol: PROTOCOL,
@@ -194,6 +202,7 @@ pub fn module(
         init,
         open_storage,
         open_compression,
+        open_storage_over,
     }
     .leak_into_prefix()
 }
@@ -252,8 +261,18 @@ macro_rules! export_plugin {
                 name: api::RString,
                 json: api::RString,
             ) -> api::WireFuture<api::StorageBox> {
-                $($crate::export_plugin!(@open_storage $kind $name $type, name, json);)+
+                $($crate::export_plugin!(@open_storage $kind $name $type, name, json, None);)+
                 let _ = json;
+                api::unknown_storage(&name)
+            }
+
+            extern "C" fn open_storage_over(
+                name: api::RString,
+                json: api::RString,
+                parts: api::RVec<api::StorageBox>,
+            ) -> api::WireFuture<api::StorageBox> {
+                $($crate::export_plugin!(@open_storage $kind $name $type, name, json, Some(parts));)+
+                let _ = (json, parts);
                 api::unknown_storage(&name)
             }
 
@@ -267,7 +286,7 @@ macro_rules! export_plugin {
             }
 
             fn build() -> api::PluginModule_Ref {
-                api::module(NAME, VERSION, init, open_storage, open_compression)
+                api::module(NAME, VERSION, init, open_storage, open_compression, open_storage_over)
             }
 
             extern "C" fn root() -> api::RootModuleResult {
@@ -284,12 +303,12 @@ macro_rules! export_plugin {
     };
     (@kind storage) => { "storage" };
     (@kind compression) => { "compression" };
-    (@open_storage storage $name:literal $type:ty, $given:ident, $json:ident) => {
+    (@open_storage storage $name:literal $type:ty, $given:ident, $json:ident, $parts:expr) => {
         if $given == $name {
-            return api::open_storage::<$type>($json);
+            return api::open_storage::<$type>($json, $parts);
         }
     };
-    (@open_storage compression $name:literal $type:ty, $given:ident, $json:ident) => {};
+    (@open_storage compression $name:literal $type:ty, $given:ident, $json:ident, $parts:expr) => {};
     (@open_compression compression $name:literal $type:ty, $given:ident, $json:ident) => {
         if $given == $name {
             return api::open_compression::<$type>(&$json);

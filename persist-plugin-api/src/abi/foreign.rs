@@ -1,30 +1,45 @@
-//! The host's half of the boundary: a plugin's adapters as [`DynStorage`] and [`DynCompression`].
+//! The caller's half of the boundary: a plugin's adapters as [`DynStorage`] and [`DynCompression`]. The host calls them, and
+//! so does a plugin whose adapters are made over those of others.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use abi_stable::std_types::RString;
 use bytes::Bytes;
 
+#[cfg(feature = "host")]
+use super::CompressionBox;
 use super::wire::from_wire;
-use super::{CallContext, CompressionBox, StorageBox};
+use super::{CallContext, StorageBox};
+#[cfg(feature = "host")]
+use crate::DynCompression;
 use crate::dynamic::BoxFuture;
-use crate::{
-    Capabilities, DynCompression, DynStorage, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Request,
-    Result,
-};
+use crate::{Capabilities, DynStorage, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Result};
 
 /// A storage adapter that lives in a plugin.
 pub(super) struct ForeignStorage {
-    pub(super) object: StorageBox,
-    pub(super) process: OpenedIn,
+    object: StorageBox,
+    process: OpenedIn,
+}
+
+impl ForeignStorage {
+    /// What was just opened.
+    pub(super) fn new(object: StorageBox) -> Self {
+        Self { object, process: OpenedIn::this_process() }
+    }
+
+    /// The same, for several owners.
+    pub(super) fn shared(object: StorageBox) -> Arc<dyn DynStorage> {
+        Arc::new(Self::new(object))
+    }
 }
 
 /// The process that opened an adapter. A child made by `fork` has the adapter's memory but neither its threads nor
 /// sockets of its own, so a call there would hang or corrupt the parent's connections.
-pub(super) struct OpenedIn(u32);
+struct OpenedIn(u32);
 
 impl OpenedIn {
-    pub(super) fn this_process() -> Self {
+    fn this_process() -> Self {
         Self(std::process::id())
     }
 
@@ -47,7 +62,7 @@ macro_rules! forward {
     ($self:ident, $method:ident($($argument:expr),*)) => {
         Box::pin(async move {
             $self.process.check()?;
-            from_wire($self.object.$method($($argument,)* CallContext::from(Request::current())).await)
+            from_wire($self.object.$method($($argument,)* CallContext::current()).await)
         })
     };
 }
@@ -92,8 +107,10 @@ impl DynStorage for ForeignStorage {
 
 /// A compression adapter that lives in a plugin. Its calls run on the caller's thread and hold no descriptors, so a
 /// fork does not matter to it.
+#[cfg(feature = "host")]
 pub(super) struct ForeignCompression(pub(super) CompressionBox);
 
+#[cfg(feature = "host")]
 impl DynCompression for ForeignCompression {
     fn supports_prefix(&self) -> bool {
         self.0.supports_prefix()

@@ -10,10 +10,10 @@ use abi_stable::sabi_types::VersionStrings;
 use abi_stable::std_types::RString;
 use serde_json::Value;
 
-use super::foreign::{ForeignCompression, ForeignStorage, OpenedIn};
+use super::foreign::{ForeignCompression, ForeignStorage};
 use super::services::services;
-use super::{PROTOCOL, PluginModule_Ref, WireResult};
-use crate::{DynCompression, DynStorage, Error, Result};
+use super::{PROTOCOL, PluginModule_Ref, StorageBox, WireResult};
+use crate::{DynCompression, DynStorage, Error, ErrorCode, Result};
 
 /// The symbol that every plugin exports.
 pub const ENTRY_SYMBOL: &str = "persist_plugin_v1";
@@ -58,6 +58,17 @@ impl std::error::Error for HandshakeError {
             Self::Init(error) => Some(error),
             Self::Layout { .. } | Self::Protocol { .. } => None,
         }
+    }
+}
+
+/// A storage adapter that was opened, and is either called or passed on to an adapter over it.
+pub struct OpenedStorage(StorageBox);
+
+impl OpenedStorage {
+    /// The adapter, to be called.
+    #[must_use]
+    pub fn into_storage(self) -> Box<dyn DynStorage> {
+        Box::new(ForeignStorage::new(self.0))
     }
 }
 
@@ -126,12 +137,35 @@ impl Plugin {
     /// # Errors
     /// The adapter's own, [`ErrorCode::CONFIG`](crate::ErrorCode::CONFIG) for options that it refuses.
     pub async fn open_storage(&self, adapter: &str, options: &Value) -> Result<Box<dyn DynStorage>> {
-        let opened =
-            self.module.open_storage()(RString::from(adapter), RString::from(options.to_string())).await;
-        match opened {
-            WireResult::ROk(object) => {
-                Ok(Box::new(ForeignStorage { object, process: OpenedIn::this_process() }))
+        self.open_storage_over(adapter, options, Vec::new()).await.map(OpenedStorage::into_storage)
+    }
+
+    /// Opens one of the plugin's storage adapters over others, which the options name by their numbers in `parts`.
+    ///
+    /// # Errors
+    /// As [`open_storage`](Plugin::open_storage), and [`ErrorCode::UNSUPPORTED`] when there are parts and the plugin was
+    /// built with a version of this crate before 1.2.0, which cannot take them.
+    pub async fn open_storage_over(
+        &self,
+        adapter: &str,
+        options: &Value,
+        parts: Vec<OpenedStorage>,
+    ) -> Result<OpenedStorage> {
+        let (name, json) = (RString::from(adapter), RString::from(options.to_string()));
+        let opening = match self.module.open_storage_over() {
+            _ if parts.is_empty() => self.module.open_storage()(name, json),
+            Some(open) => open(name, json, parts.into_iter().map(|part| part.0).collect()),
+            None => {
+                let message = format!(
+                    "the plugin {} was built with a version of the plugin API before 1.2.0, which cannot pass other \
+                     adapters to {adapter:?}; build it with this release's",
+                    self.name()
+                );
+                return Err(Error::new(ErrorCode::UNSUPPORTED, message));
             }
+        };
+        match opening.await {
+            WireResult::ROk(object) => Ok(OpenedStorage(object)),
             WireResult::RErr(error) => Err(error.into()),
         }
     }

@@ -2,8 +2,6 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-#[cfg(feature = "host")]
-use std::sync::Arc;
 
 use abi_stable::std_types::{ROption, RResult, RString, Tuple2};
 use bytes::Bytes;
@@ -12,7 +10,9 @@ use super::{
     Buffer, CallContext, Extra, WireCapabilities, WireError, WireListPage, WireListRequest, WireMeta,
     WireResult,
 };
-use crate::{Capabilities, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Request, Result};
+use crate::{
+    Capabilities, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, ReadPurpose, Request, Result,
+};
 
 /// A cause that came across the boundary as text.
 #[derive(Debug)]
@@ -77,7 +77,6 @@ pub(super) fn to_wire<T, W: FromPlain<T>>(result: Result<T>) -> WireResult<W> {
 }
 
 /// Turns a result that crossed into one of the author's trait.
-#[cfg(feature = "host")]
 pub(super) fn from_wire<T, W: IntoPlain<T>>(result: WireResult<W>) -> Result<T> {
     match result {
         RResult::ROk(value) => Ok(value.into_plain()),
@@ -91,7 +90,6 @@ pub(super) trait FromPlain<T> {
 }
 
 /// Makes a public type out of its C layout.
-#[cfg(feature = "host")]
 pub(super) trait IntoPlain<T> {
     fn into_plain(self) -> T;
 }
@@ -103,7 +101,6 @@ macro_rules! itself {
                 value
             }
         }
-        #[cfg(feature = "host")]
         impl IntoPlain<$type> for $type {
             fn into_plain(self) -> $type {
                 self
@@ -125,7 +122,6 @@ impl FromPlain<Vec<u8>> for Buffer {
     }
 }
 
-#[cfg(feature = "host")]
 impl IntoPlain<Bytes> for Buffer {
     fn into_plain(self) -> Bytes {
         self.into_bytes()
@@ -144,7 +140,6 @@ impl FromPlain<ObjectMeta> for WireMeta {
     }
 }
 
-#[cfg(feature = "host")]
 impl IntoPlain<ObjectMeta> for WireMeta {
     fn into_plain(self) -> ObjectMeta {
         ObjectMeta::new(self.key, self.size)
@@ -164,7 +159,6 @@ impl FromPlain<ListPage> for WireListPage {
     }
 }
 
-#[cfg(feature = "host")]
 impl IntoPlain<ListPage> for WireListPage {
     fn into_plain(self) -> ListPage {
         ListPage::new(
@@ -187,7 +181,6 @@ impl From<WireListRequest> for ListRequest {
     }
 }
 
-#[cfg(feature = "host")]
 impl From<ListRequest> for WireListRequest {
     fn from(request: ListRequest) -> Self {
         WireListRequest {
@@ -216,7 +209,6 @@ impl FromPlain<Capabilities> for WireCapabilities {
     }
 }
 
-#[cfg(feature = "host")]
 impl IntoPlain<Capabilities> for WireCapabilities {
     fn into_plain(self) -> Capabilities {
         let has = |bit: u64| self.flags & bit != 0;
@@ -230,16 +222,32 @@ impl IntoPlain<Capabilities> for WireCapabilities {
     }
 }
 
-/// The names of a request's pairs.
+/// The names of a call's pairs.
+const READ_PURPOSE: &str = "read_purpose";
 const REQUEST_ID: &str = "request_id";
 const TRACEPARENT: &str = "traceparent";
 
-#[cfg(feature = "host")]
-impl From<Request> for CallContext {
-    fn from(request: Request) -> Self {
-        let pair = |name: &str, value: Arc<str>| Tuple2(RString::from(name), RString::from(&*value));
-        let pairs = [(REQUEST_ID, request.id), (TRACEPARENT, request.traceparent)];
+impl CallContext {
+    /// What accompanies a call that is made now.
+    pub(super) fn current() -> Self {
+        Self::of(&Request::current(), ReadPurpose::current())
+    }
+
+    fn of(request: &Request, purpose: ReadPurpose) -> Self {
+        let pairs = [
+            (REQUEST_ID, request.id.as_deref()),
+            (TRACEPARENT, request.traceparent.as_deref()),
+            (READ_PURPOSE, purpose.name()),
+        ];
+        let pair = |name, value: &str| Tuple2(RString::from(name), RString::from(value));
         Self { extra: pairs.into_iter().filter_map(|(name, value)| Some(pair(name, value?))).collect() }
+    }
+}
+
+impl From<&CallContext> for ReadPurpose {
+    fn from(context: &CallContext) -> Self {
+        let said = context.extra.iter().find(|pair| pair.0 == READ_PURPOSE);
+        said.map_or(Self::Decide, |pair| Self::named(&pair.1))
     }
 }
 
@@ -269,10 +277,13 @@ mod tests {
     #[test]
     fn a_request_crosses_and_what_is_unknown_is_passed_over() {
         let request = Request::with_id("7f").with_traceparent("00-ab-cd-01");
-        let mut context = CallContext::from(request.clone());
+        let mut context = CallContext::of(&request, ReadPurpose::Content);
         context.extra.push(Tuple2("later".into(), "x".into()));
+        assert_eq!(ReadPurpose::from(&context), ReadPurpose::Content);
         assert_eq!(Request::from(context), request);
-        assert!(CallContext::from(Request::default()).extra.is_empty());
+        let nothing = CallContext::of(&Request::default(), ReadPurpose::Decide);
+        assert!(nothing.extra.is_empty());
+        assert_eq!(ReadPurpose::from(&nothing), ReadPurpose::Decide);
     }
 
     #[test]

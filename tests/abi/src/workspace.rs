@@ -51,7 +51,7 @@ pub fn built() -> &'static Built {
 
 impl Built {
     /// The plugin that was built with a version, or one of the plugins `aborting` (panics end the process), `allocator` and
-    /// `optimised`, which today's version was built with in another way.
+    /// `optimised`, which today's version was built with in another way, or `over`, whose adapter is made over others.
     #[must_use]
     pub fn plugin(&self, name: &str) -> PathBuf {
         let profile = if name == "optimised" { "release" } else { "debug" };
@@ -99,7 +99,7 @@ fn build(root: &Path) -> Built {
         }
     }
     let today = root.join("apis/today");
-    for variant in ["aborting", "allocator", "optimised"] {
+    for variant in ["aborting", "allocator", "optimised", "over"] {
         let path = workspace.join(format!("plugin-{variant}/Cargo.toml"));
         write(&path, &manifest::plugin(variant, &today));
         members.push(format!("plugin-{variant}"));

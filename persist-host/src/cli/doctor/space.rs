@@ -4,6 +4,7 @@ use std::path::Path;
 
 use persist_host::Config;
 use rustix::fs::statvfs;
+use serde_json::{Map, Value};
 
 use super::finding::Finding;
 use crate::cli::output::size;
@@ -15,11 +16,31 @@ const FULL: u64 = 16 << 20;
 const SCARCE: u64 = 1 << 30;
 const SCARCE_PERCENT: u64 = 5;
 
-/// Looks at the file system of a store's directory; other storage does not tell how much it still takes.
-pub(super) fn check(config: &Config, name: &str) -> Option<Finding> {
-    let (_, store) = config.store(Some(name)).ok()?;
-    let root = store.storage.options.get("root").and_then(|root| root.as_str());
-    let root = root.filter(|_| store.storage.adapter == "local").map(Path::new)?;
+/// Looks at the file systems of a store's directories; other storage does not tell how much it still takes.
+pub(super) fn check(config: &Config, name: &str) -> Vec<Finding> {
+    let Ok((_, store)) = config.store(Some(name)) else { return Vec::new() };
+    let mut roots = Vec::new();
+    local_roots(Some(&store.storage.adapter), &store.storage.options, &mut roots);
+    roots.into_iter().filter_map(check_root).collect()
+}
+
+/// The directories of an adapter and of those among its options.
+fn local_roots<'a>(adapter: Option<&str>, options: &'a Map<String, Value>, roots: &mut Vec<&'a Path>) {
+    if adapter == Some("local") {
+        roots.extend(options.get("root").and_then(Value::as_str).map(Path::new));
+    }
+    for option in options.values() {
+        let tables = match option {
+            Value::Array(items) => items.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        for table in tables.iter().filter_map(Value::as_object) {
+            local_roots(table.get("adapter").and_then(Value::as_str), table, roots);
+        }
+    }
+}
+
+fn check_root(root: &Path) -> Option<Finding> {
     // The root is made by the first save; until then, what counts is where it will be.
     let there = root.ancestors().find(|path| path.is_dir())?;
     let system = statvfs(there).ok()?;
@@ -33,4 +54,23 @@ pub(super) fn check(config: &Config, name: &str) -> Option<Finding> {
     } else {
         Finding::ok("space", message)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_of_adapters_inside_others_are_looked_at() {
+        let options = serde_json::json!({
+            "root": "/not/of/a/local/adapter",
+            "cache": {"adapter": "local", "root": "/cache"},
+            "remote": {"adapter": "replicated", "replicas": [
+                {"adapter": "s3", "root": "x"}, {"adapter": "local", "root": "/copy"},
+            ]},
+        });
+        let mut roots = Vec::new();
+        local_roots(Some("tiered"), options.as_object().unwrap(), &mut roots);
+        assert_eq!(roots, [Path::new("/cache"), Path::new("/copy")]);
+    }
 }

@@ -31,10 +31,10 @@ pub(super) async fn run(args: CheckPluginArgs, context: &Context) -> Outcome {
         jobs::check_exceptions(&args.except, &jobs)?;
         let request = Request { jobs, except: args.except.clone() };
         if !request.jobs.is_empty() {
-            let command = trial::command(&args.file).map_err(cannot_try)?;
+            let command = trial::command(&args.file, context).map_err(cannot_try)?;
             let ran = trial::run(command, &request, time_limit).await.map_err(cannot_try)?;
             report.add(&request.jobs, &ran.events, ran.ended);
-            report.left_behind = sweep(&args, &request.jobs, &ran.events, time_limit).await?;
+            report.left_behind = sweep(&args, context, &request.jobs, &ran.events, time_limit).await?;
         }
     }
     let output = context.output();
@@ -55,6 +55,7 @@ pub(super) async fn run(args: CheckPluginArgs, context: &Context) -> Outcome {
 /// still.
 async fn sweep(
     args: &CheckPluginArgs,
+    context: &Context,
     jobs: &[Job],
     events: &[Event],
     time_limit: Duration,
@@ -74,7 +75,7 @@ async fn sweep(
     };
     let request =
         Request { jobs: vec![Job { work: Work::Sweep(prefix.clone()), ..job.clone() }], except: Vec::new() };
-    let command = trial::command(&args.file).map_err(cannot_try)?;
+    let command = trial::command(&args.file, context).map_err(cannot_try)?;
     let ran = trial::run(command, &request, time_limit).await.map_err(cannot_try)?;
     Ok((!ran.events.contains(&Event::Clean)).then(|| prefix.clone()))
 }

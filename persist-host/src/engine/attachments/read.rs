@@ -117,7 +117,7 @@ impl Store {
 
     /// Reads one version and checks every byte of its object; `None` when there is no object.
     pub(super) async fn load_version(&self, key: &str) -> Result<Option<AttachmentObject>> {
-        let Some(object) = self.read(key).await? else { return Ok(None) };
+        let Some(object) = self.read_content(key).await? else { return Ok(None) };
         let parsed = off_thread(object.len(), move || Ok(AttachmentObject::parse(object))).await?;
         let placed = parsed.and_then(|object| expect_key(object.attachment(), key).map(|()| object));
         placed.map(Some).map_err(|error| unreadable(&format_args!("the attachment {key:?}"), key, error))

@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::super::Store;
 use super::super::chain::Chain;
 use super::super::manifest::Decisions;
+use super::super::purpose;
 use super::{Fetched, Found, Hashing};
 use crate::format::SnapshotObject;
 use crate::observe::Operation;
@@ -43,7 +44,8 @@ impl Store {
             ascending.dedup();
             for index in ascending {
                 // What is not as it usually is, is left to `restore`, which also tells why.
-                if let Ok(Some(found)) = self.build_chain(session, index, &mut chains).await {
+                let building = purpose::copies(self.build_chain(session, index, &mut chains));
+                if let Ok(Some(found)) = building.await {
                     built.insert(index, found);
                 }
             }
@@ -113,7 +115,7 @@ impl Store {
             below = known.and_then(|at| chains.get(delta.ancestors.get(at)?).cloned());
             let reads = unknown.clone().into_iter().map(|ancestor| async move {
                 let key = key::snapshot_key(session, ancestor);
-                let Some(object) = self.read(&key).await? else { return Ok(None) };
+                let Some(object) = self.read_content(&key).await? else { return Ok(None) };
                 self.parse_snapshot(session, ancestor, &key, object).await.map(Some)
             });
             let objects: Vec<_> = stream::iter(reads).buffered(OBJECTS_AT_ONCE).try_collect().await?;

@@ -24,6 +24,11 @@ const SIGNATURE: &[Edit] = &[
         find: "fn stat(&self, key: RString, context: CallContext)",
         replace: "fn stat(&self, key: RString, _: u32, context: CallContext)",
     },
+    Edit {
+        file: "src/abi/foreign.rs",
+        find: "forward!(self, stat(RString::from(key)))",
+        replace: "forward!(self, stat(RString::from(key), 0))",
+    },
 ];
 
 /// Two methods have changed places.

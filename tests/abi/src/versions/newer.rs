@@ -26,8 +26,8 @@ pub(super) const EDITS: &[Edit] = &[
     },
     Edit {
         file: ABI,
-        find: "        extern \"C\" fn(adapter: RString, options_json: RString) -> WireResult<CompressionBox>,\n",
-        replace: "        extern \"C\" fn(adapter: RString, options_json: RString) -> WireResult<CompressionBox>,\n    \
+        find: "        parts: RVec<StorageBox>,\n    ) -> WireFuture<StorageBox>,\n",
+        replace: "        parts: RVec<StorageBox>,\n    ) -> WireFuture<StorageBox>,\n    \
                   pub appended: extern \"C\" fn() -> u64,\n",
     },
     // The plugin's side: methods of its own, and a field that tells what the host's service answered.
@@ -52,8 +52,8 @@ pub(super) const EDITS: &[Edit] = &[
     },
     Edit {
         file: EXPORT,
-        find: "        open_compression,\n    }\n    .leak_into_prefix()\n}\n",
-        replace: "        open_compression,\n        appended,\n    }\n    .leak_into_prefix()\n}\n\n\
+        find: "        open_storage_over,\n    }\n    .leak_into_prefix()\n}\n",
+        replace: "        open_storage_over,\n        appended,\n    }\n    .leak_into_prefix()\n}\n\n\
                   static ANSWER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);\n\n\
                   extern \"C\" fn appended() -> u64 {\n    ANSWER.load(std::sync::atomic::Ordering::SeqCst)\n}\n",
     },

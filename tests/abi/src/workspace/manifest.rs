@@ -33,7 +33,9 @@ debug = false
 /// A plugin.
 pub(super) fn plugin(name: &str, api: &Path) -> String {
     let features = if name == "allocator" { "default = [\"allocator\"]\n" } else { "" };
-    let source = fixture("plugin.rs");
+    let over = name == "over";
+    let source = fixture(if over { "over.rs" } else { "plugin.rs" });
+    let tokio = if over { "tokio = { version = \"1\", features = [\"rt\"] }\n" } else { "" };
     format!(
         r#"[package]
 name = "plugin-{name}"
@@ -50,7 +52,7 @@ crate-type = ["cdylib"]
 [dependencies]
 persist-plugin-api = {{ path = {api:?} }}
 serde = {{ version = "1", features = ["derive"] }}
-"#
+{tokio}"#
     )
 }
 

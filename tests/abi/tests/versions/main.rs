@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod compatibility;
+mod composition;
 mod layout;
 mod refusals;
 mod support;

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use persist_host::{Error, ErrorKind, LoadedPlugin, Outcome as StepOutcome, Result};
+use persist_host::{Error, ErrorKind, LoadedPlugin, Outcome as StepOutcome, Plugins, Result};
 use persist_plugin_api::{DynStorage, ErrorCode};
 use persist_plugin_testkit::{
     Outcome, compression_checks, handle_checks, remove_scratch, scratch_prefix, storage_checks,
@@ -15,18 +15,20 @@ use serde_json::Value;
 
 use super::{CLEAN_UP, CLOSE, Event, Job, OPEN, Request, Work};
 
-/// Reads a request from standard input, does what it says with a plugin and writes the events to standard output.
+/// Reads a request from standard input, does what it says with a plugin (`others` has the adapters that its adapters are made
+/// over) and writes the events to standard output.
 ///
 /// # Errors
 /// When the request cannot be read, the plugin cannot be loaded, or the events cannot be written.
-pub(in super::super) async fn run(file: &Path) -> Result<()> {
+pub(in super::super) async fn run(file: &Path, others: &Plugins) -> Result<()> {
     let request: Request = serde_json::from_reader(io::stdin().lock())
         .map_err(|error| protocol_error("the request on standard input cannot be read", error))?;
     let mut events =
         Events::take_stdout().map_err(|error| protocol_error("standard output cannot be kept", error))?;
     let plugin = LoadedPlugin::load(file)?;
     for (number, job) in request.jobs.iter().enumerate() {
-        let mut trial = Trial { plugin: &plugin, job, number, except: &request.except, events: &mut events };
+        let mut trial =
+            Trial { plugin: &plugin, others, job, number, except: &request.except, events: &mut events };
         let done = match job.kind.as_str() {
             "storage" => trial.storage().await,
             _ => trial.compression().await,
@@ -39,6 +41,7 @@ pub(in super::super) async fn run(file: &Path) -> Result<()> {
 /// One job.
 struct Trial<'a> {
     plugin: &'a LoadedPlugin,
+    others: &'a Plugins,
     job: &'a Job,
     number: usize,
     except: &'a [String],
@@ -47,9 +50,11 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     async fn storage(&mut self) -> io::Result<()> {
-        let (plugin, name) = (self.plugin, &self.job.name);
+        let (plugin, others, name) = (self.plugin, self.others, &self.job.name);
         let options = &Value::Object(self.job.options.clone());
-        let Some(store) = self.open(plugin.open_storage(name, options)).await? else { return Ok(()) };
+        let Some(store) = self.open(plugin.open_storage(name, options, others)).await? else {
+            return Ok(());
+        };
         match &self.job.work {
             Work::Open => {}
             Work::Check => {
@@ -58,7 +63,7 @@ impl Trial<'_> {
                     self.check(check.name, check.attempt(&*store)).await?;
                 }
                 let open = || -> futures_util::future::LocalBoxFuture<'_, _> {
-                    Box::pin(plugin.open_storage(name, options))
+                    Box::pin(plugin.open_storage(name, options, others))
                 };
                 for check in handle_checks() {
                     self.check(check.name, check.attempt(&open)).await?;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use super::super::super::context::Context;
 use super::{Event, Request};
 
 /// How often the process is looked at.
@@ -52,8 +53,9 @@ pub(in super::super) async fn run(
 }
 
 /// The command that tries a plugin: this program's own hidden `plugins try`.
-pub(in super::super) fn command(file: &Path) -> io::Result<Command> {
+pub(in super::super) fn command(file: &Path, context: &Context) -> io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
+    context.pass_on(&mut command);
     command.args(["plugins", "try"]).arg(file);
     Ok(command)
 }

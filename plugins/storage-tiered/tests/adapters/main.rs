@@ -1,0 +1,8 @@
+//! What both adapters do with the places that they are made over, by themselves and below a whole store.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conformance;
+mod replicated;
+mod store;
+mod support;
+mod tiered;
