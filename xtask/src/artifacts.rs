@@ -13,10 +13,11 @@ use crate::{
 };
 
 /// The packages of the plugins that come with the command.
-const CORE_PLUGINS: [&str; 8] = [
+const CORE_PLUGINS: [&str; 9] = [
     "persist-storage-local",
     "persist-storage-memory",
     "persist-storage-s3",
+    "persist-storage-tiered",
     "persist-compression-brotli",
     "persist-compression-gzip",
     "persist-compression-lz4",
@@ -26,7 +27,12 @@ const CORE_PLUGINS: [&str; 8] = [
 
 /// The packages of the plugins for servers. Each brings the client library of its field, which is heavy, so they are built
 /// and shipped only where they are asked for.
-const BACKEND_PLUGINS: [&str; 0] = [];
+const BACKEND_PLUGINS: [&str; 4] = [
+    "persist-storage-mongodb",
+    "persist-storage-opendal",
+    "persist-storage-postgres",
+    "persist-storage-redis",
+];
 
 /// Which plugins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +52,7 @@ impl Plugins {
 
     /// Their files in the directory that they were built into.
     pub(crate) fn in_directory(self, directory: PathBuf) -> impl Iterator<Item = PathBuf> {
-        self.packages().map(move |package| {
-            let name = package.replace('-', "_");
-            directory.join(format!("{}{name}{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX))
-        })
+        self.packages().map(move |package| library(&directory, package))
     }
 }
 
@@ -101,4 +104,14 @@ pub(crate) fn persist() -> PathBuf {
 /// The `persist` executable that was built into a directory.
 pub(crate) fn persist_in(directory: &Path) -> PathBuf {
     directory.join(format!("persist{}", env::consts::EXE_SUFFIX))
+}
+
+/// The built plugin of a package.
+pub(crate) fn plugin(package: &str) -> PathBuf {
+    library(&profile_dir(), package)
+}
+
+fn library(directory: &Path, package: &str) -> PathBuf {
+    let name = package.replace('-', "_");
+    directory.join(format!("{}{name}{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX))
 }

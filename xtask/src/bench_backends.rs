@@ -1,8 +1,10 @@
 //! `cargo xtask bench-backends`: what saves and restores take on each storage adapter, on a server of this machine.
 
-use std::{ffi::OsString, fs, path::Path, process::Stdio, sync::Arc};
+mod tiered;
 
-use persist_test_support::{Place, SeaweedFs};
+use std::{ffi::OsString, fs, path::Path, process::Stdio};
+
+use persist_test_support::BACKENDS;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -41,18 +43,14 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
     println!("|---|---|---|---|---|---|");
     let local = json!({"adapter": "local", "root": directory.path().join("store")});
     row(&built, directory.path(), &local, &[])?;
-    for place in places() {
+    for backend in BACKENDS {
+        // Its server ends with it, so that none is in another's way.
+        let place = (backend.place)("bench");
         let mut storage = place.options.clone();
         storage["adapter"] = json!(place.adapter);
         row(&built, directory.path(), &storage, &place.environment)?;
     }
-    Ok(())
-}
-
-/// A place on each server. A server is started when its place is made, and ends with it, so that none is in another's way.
-fn places() -> impl Iterator<Item = Place> {
-    let start: [fn() -> Place; 1] = [|| Arc::new(SeaweedFs::start()).place("bench")];
-    start.into_iter().map(|start| start())
+    tiered::run(&built, directory.path())
 }
 
 fn row(built: &Path, directory: &Path, storage: &Value, environment: &[(&str, String)]) -> Result<()> {

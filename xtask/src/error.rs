@@ -20,6 +20,8 @@ pub(crate) enum Error {
     Io { attempt: String, source: io::Error },
     #[error("`{line}` printed something else than its figures")]
     Figures { line: String, source: serde_json::Error },
+    #[error("{found}")]
+    Unexpected { found: String },
     #[error("the test server does not start")]
     Server(#[from] ServerError),
 }

@@ -11,6 +11,7 @@ mod bench_peers;
 mod bench_save;
 mod bench_sessions;
 mod callgrind;
+mod conformance;
 mod debian;
 mod demo;
 mod dist;
@@ -69,6 +70,9 @@ Commands:
                       200 unless said otherwise, from DIR/sessions and DIR/states/openhands-steps, where DIR is
                       ../shared/data unless said otherwise; with a codec, gzip unless said otherwise, with its options
                       and with keys of the config's table `layout`
+  conformance [--check]
+                      Run the checks of every adapter on its real server and write the tables of docs/conformance.md;
+                      with --check, compare them
   test-python [--slow]
                       Build the Python package's wheel and run the package's tests, as `test` does too
   wheel [--profile NAME]
@@ -115,6 +119,8 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         (Some("bench-save"), [file]) if !is_option(file) => bench_save::run(Some(file.as_ref())),
         (Some("bench-codecs"), rest) => bench_codecs::run(rest),
         (Some("bench-sessions"), rest) => bench_sessions::run(rest),
+        (Some("conformance"), []) => conformance::run(false),
+        (Some("conformance"), [only]) if only == "--check" => conformance::run(true),
         (Some("dist"), rest) => dist::run(rest),
         (Some("install"), rest) => install::run(rest),
         (Some("test-python"), []) => python_tests::run_alone(false),
@@ -128,7 +134,7 @@ fn run(arguments: Vec<OsString>) -> Result<()> {
         (
             Some(
                 known @ ("test" | "bench-limits" | "bench-overhead" | "bench-save" | "servers"
-                | "test-python" | "help"),
+                | "test-python" | "conformance" | "help"),
             ),
             _,
         ) => Err(Error::usage(format!("wrong arguments for `{known}`"))),
@@ -166,6 +172,7 @@ mod tests {
             &["bench-peers", "--data"],
             &["bench-peers", "x"],
             &["help", "x"],
+            &["conformance", "--write"],
             &["dist", "--profile"],
             &["dist", "a", "b"],
             &["install"],

@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use persist_test_support::{
-    PERSIST_BIN_VARIABLE, PLUGIN_DIR_VARIABLE, SEAWEEDFS_VARIABLE, SeaweedFs, profile_dir, seaweedfs_bin,
+    Azurite, FakeGcs, PERSIST_BIN_VARIABLE, PLUGIN_DIR_VARIABLE, Postgres, Redis, SEAWEEDFS_VARIABLE,
+    SeaweedFs, SecantusDb, profile_dir, seaweedfs_bin,
 };
 
 use crate::{
@@ -89,8 +90,12 @@ fn run_steps(steps: &mut Steps, scope: Scope) -> Result<()> {
     steps.run("tests", || tests(scope, &server))
 }
 
-/// Runs the tests with the one server that all of them share.
+/// Runs the tests with the one server of each kind that all of them share.
 fn tests(scope: Scope, server: &SeaweedFs) -> Result<Outcome> {
+    let (azurite, fake_gcs) = (Azurite::try_start()?, FakeGcs::try_start()?);
+    let redis = Redis::try_start()?;
+    let postgres = Postgres::try_start()?;
+    let mongodb = SecantusDb::try_start()?;
     let mut command = if has_cargo_subcommand("nextest") {
         let mut command = cargo("nextest run --workspace --locked");
         if scope == Scope::Full {
@@ -109,7 +114,12 @@ fn tests(scope: Scope, server: &SeaweedFs) -> Result<Outcome> {
         .env(PERSIST_BIN_VARIABLE, artifacts::persist())
         .env(PLUGIN_DIR_VARIABLE, profile_dir())
         .env(SEAWEEDFS_VARIABLE, seaweedfs_bin())
-        .envs(server.environment());
+        .envs(server.environment())
+        .envs(azurite.environment())
+        .envs(fake_gcs.environment())
+        .envs(redis.environment())
+        .envs(mongodb.environment())
+        .envs(postgres.environment());
     run_command(&mut command)?;
     Ok(Outcome::Done)
 }

@@ -13,9 +13,10 @@ pub mod library;
 pub mod linked;
 pub mod literals;
 mod output;
-pub mod proxy;
+pub mod place;
 pub mod roles;
 pub mod s3;
+pub mod serve;
 pub mod servers;
 pub mod system;
 

@@ -36,11 +36,17 @@ pub async fn storage(adapter: &str, options: &Value) -> Arc<dyn DynStorage> {
 ///
 /// When the adapter cannot be opened.
 pub async fn store(adapter: &str, options: &Value) -> Store {
+    store_over(adapter, storage(adapter, options).await, Some("gzip"))
+}
+
+/// A store over an adapter that is open, compressed with this codec or not at all.
+#[must_use]
+pub fn store_over(adapter: &str, storage: Arc<dyn DynStorage>, codec: Option<&str>) -> Store {
     Store::new(StoreOptions {
         name: "main".to_owned(),
         storage_name: adapter.to_owned(),
-        storage: storage(adapter, options).await,
-        codec_name: Some("gzip".to_owned()),
+        storage,
+        codec_name: codec.map(str::to_owned),
         codecs: plugins(),
         single_writer: false,
         allow_volatile: true,

@@ -1,12 +1,16 @@
 //! The adapters over others, as plugins: what the documentation shows works, caches break nothing, and mistakes are named.
 
-use std::{fs, path::Path, thread};
+#![expect(clippy::expect_used, reason = "the helpers of a test fail by panicking")]
+
+use std::{fs, path::Path, thread, time::Duration};
 
 use persist_e2e::{
     Persist, files,
     servers::plugin_dir,
     system::{SmallDisk, skip},
 };
+use persist_test_support::{Backend, Fault, Proxy, Rule};
+use serde_json::json;
 
 const BINARY: [&str; 2] = ["--media-type", "application/octet-stream"];
 
@@ -51,6 +55,39 @@ fn restored(persist: &Persist, reference: &str) -> Vec<u8> {
 }
 
 #[test]
+fn what_was_restored_before_is_not_fetched_from_a_distant_bucket_again() {
+    let place = (Backend::of("s3").place)("tiered");
+    let proxy = Proxy::start(place.address);
+    proxy.delay(Duration::from_millis(15), Duration::from_millis(15));
+    let far = place.through(proxy.address());
+    let persist = Persist::without_config();
+    let mut remote = far.options.clone();
+    remote["adapter"] = far.adapter.into();
+    let cache = json!({ "adapter": "local", "root": persist.path("cache") });
+    let config = json!({
+        "stores": { "main": { "storage": { "adapter": "tiered", "cache": cache, "remote": remote } } },
+        "plugins": { "path": [plugin_dir()] },
+    });
+    let config = persist.write("config.json", config.to_string());
+    let persist = persist.env("PERSIST_CONFIG", config);
+    let persist = far.environment.iter().fold(persist, |persist, (name, value)| persist.env(name, value));
+
+    let state = noise(8 << 20);
+    let _ = persist.run_with_input(["save", "a/s", "-"].iter().chain(&BINARY), &state).expect_code(0);
+    let fetches = proxy.arm(Rule::holding("/a/s/d/0000000000", Fault::DropReply).always());
+    assert!(restored(&persist, "a/s@0") == state);
+    assert_eq!(fetches.count(), 0, "the snapshot was asked of the bucket");
+
+    // A cold cache: the snapshot comes from the bucket once more, and from the cache from then on.
+    proxy.disarm();
+    fs::remove_dir_all(persist.path("cache")).expect("the cache is removed");
+    assert!(restored(&persist, "a/s@0") == state);
+    let fetches = proxy.arm(Rule::holding("/a/s/d/0000000000", Fault::DropReply).always());
+    assert!(restored(&persist, "a/s@0") == state);
+    assert_eq!(fetches.count(), 0, "the snapshot was asked of the bucket");
+}
+
+#[test]
 fn a_tiered_store_works_as_documented() {
     let persist = documented("tiered.md");
     let _ = persist.ok(["config", "check"]);
@@ -83,7 +120,7 @@ fn a_replicated_store_works_as_documented() {
     let persist = documented("replicated.md");
     let _ = persist.ok(["config", "check"]);
     for step in 0..3 {
-        persist.save("a/s", &format!("{{\"step\":{step}}}"));
+        persist.save("a/s", format!("{{\"step\":{step}}}"));
     }
     let names = |directory: &str| -> Vec<_> {
         let root = persist.path(directory);

@@ -23,6 +23,16 @@ fn local_storage_conforms() {
 }
 
 #[test]
+fn storage_over_storage_conforms() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let local =
+        |name: &str| json!({ "adapter": "local", "root": directory.path().join(name), "fsync": false });
+    check_storage("tiered", &json!({ "cache": local("cache"), "remote": local("remote") }), &[], &[]);
+    let replicas = [local("replica"), json!({ "adapter": "memory", "name": "replica" })];
+    check_storage("replicated", &json!({ "primary": local("primary"), "replicas": replicas }), &[], &[]);
+}
+
+#[test]
 fn memory_storage_conforms() {
     check_storage("memory", &json!({ "name": "conformance" }), &[], &[]);
 }

@@ -10,13 +10,24 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sends a request without a body to 127.0.0.1 and returns the status of the answer.
 pub(crate) fn status(method: &str, port: u16, path: &str) -> io::Result<u16> {
+    request(method, port, path, "")
+}
+
+/// Posts JSON to 127.0.0.1 and returns the status of the answer.
+pub(crate) fn post(port: u16, path: &str, json: &str) -> io::Result<u16> {
+    request("POST", port, path, json)
+}
+
+fn request(method: &str, port: u16, path: &str, json: &str) -> io::Result<u16> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
+    let kind = if json.is_empty() { "" } else { "Content-Type: application/json\r\n" };
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{kind}Content-Length: {}\r\nConnection: close\r\n\r\n{json}",
+        json.len()
     )?;
     // Read to the end: a server may count a connection that closes early as a failure of the request.
     let mut answer = Vec::new();

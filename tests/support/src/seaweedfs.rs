@@ -6,6 +6,7 @@ use std::{
     env,
     fs::{self, File},
     io::{Read, Seek, SeekFrom},
+    net::SocketAddr,
     path::Path,
     process,
     sync::{
@@ -194,6 +195,17 @@ impl SeaweedFs {
         &self.endpoint
     }
 
+    /// Where the S3 endpoint listens.
+    ///
+    /// # Panics
+    ///
+    /// When the environment names a server in other words than `http://ADDRESS:PORT`.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        let address = self.endpoint.trim_start_matches("http://").parse();
+        address.unwrap_or_else(|error| panic!("{}: {error}", self.endpoint))
+    }
+
     /// The URL of the interface to the server's own file system, which asks for no signature: what S3 calls
     /// `KEY` in `BUCKET` is the file `/buckets/BUCKET/KEY` there.
     #[must_use]
@@ -261,7 +273,6 @@ impl SeaweedFs {
     /// When the server refuses.
     #[must_use]
     pub fn place(self: &Arc<Self>, prefix: &str) -> Place {
-        let address = self.endpoint.trim_start_matches("http://").parse();
         Place {
             adapter: "s3",
             options: json!({
@@ -272,7 +283,7 @@ impl SeaweedFs {
                 ("AWS_ACCESS_KEY_ID", self.access_key.clone()),
                 ("AWS_SECRET_ACCESS_KEY", self.secret_key.clone()),
             ],
-            address: address.unwrap_or_else(|error| panic!("{}: {error}", self.endpoint)),
+            address: self.address(),
             server: Arc::clone(self) as _,
         }
     }

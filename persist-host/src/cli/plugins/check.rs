@@ -67,7 +67,7 @@ async fn sweep(
             Event::Begin { job, .. } => current = *job,
             Event::Scratch { prefix } => unclean = Some((current, prefix)),
             Event::Clean => unclean = None,
-            Event::End { .. } | Event::Finished => {}
+            Event::End { .. } | Event::Claims { .. } | Event::Finished => {}
         }
     }
     let Some((job, prefix)) = unclean.and_then(|(job, prefix)| Some((jobs.get(job)?, prefix))) else {

@@ -51,6 +51,8 @@ pub(super) enum Event {
     Begin { job: usize, step: String },
     /// The step that began last ended.
     End { outcome: Outcome, detail: String },
+    /// What the adapter of this number says that it offers: names of capabilities and their values.
+    Claims { job: usize, claims: Map<String, Value> },
     /// The checks are about to write below this prefix.
     Scratch { prefix: String },
     /// Nothing is left below the prefix.

@@ -7,6 +7,7 @@
 //! library-client delete ADAPTER OPTIONS SESSION              deletes snapshots until the standard input ends
 //! library-client read ADAPTER OPTIONS SESSION                restores snapshots until the standard input ends
 //! library-client check ADAPTER OPTIONS SESSION               restores all snapshots and prints their hashes
+//! library-client serve ADAPTER OPTIONS                       keeps a store open and does what its input asks
 //! library-client conformance ADAPTER OPTIONS [EXCEPT]...     runs the checks of a storage adapter
 //! ```
 //!
@@ -17,6 +18,7 @@ use std::env;
 use persist_e2e::{
     library,
     roles::{self, Result},
+    serve::serve,
 };
 use persist_plugin_testkit::storage_checks;
 use serde_json::Value;
@@ -29,8 +31,10 @@ async fn main() -> Result {
         return Err("expected ROLE ADAPTER OPTIONS".into());
     };
     let options = serde_json::from_str(options)?;
-    if role == "conformance" {
-        return conformance(adapter, &options, rest).await;
+    match role {
+        "conformance" => return conformance(adapter, &options, rest).await,
+        "serve" => return serve(adapter, &options).await,
+        _ => {}
     }
     let [session, ref rest @ ..] = *rest else { return Err("expected a session".into()) };
     let session = session.parse()?;

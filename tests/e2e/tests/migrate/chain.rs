@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use persist_e2e::{contents, library, servers::SeaweedFs};
-use persist_test_support::Place;
+use persist_e2e::{contents, library};
+use persist_test_support::{Backend, Place};
 use serde_json::json;
 
 use crate::history;
@@ -11,7 +11,7 @@ use crate::journey::Journey;
 
 /// Where they go between local storage and local storage.
 fn places() -> Vec<Place> {
-    vec![SeaweedFs::shared().place("migrate")]
+    ["s3", "postgres", "azblob"].map(|adapter| (Backend::of(adapter).place)("migrate")).to_vec()
 }
 
 /// How much longer each attempt to kill the command amid the long session waits than the one before.

@@ -6,8 +6,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use persist_e2e::{Output, Persist, proxy::Proxy, s3::Bucket, servers::plugin_dir};
-use persist_test_support::{Prometheus, promtool};
+use persist_e2e::{Output, Persist, s3::Bucket, servers::plugin_dir};
+use persist_test_support::{Prometheus, Proxy, promtool};
 use serde_json::Value;
 
 use super::eventually;
@@ -95,6 +95,7 @@ fn a_prometheus_sees_saves_failures_with_retries_and_restores() {
 struct Client {
     address: String,
     process: Child,
+    _dead: Proxy,
     _home: Persist,
 }
 
@@ -108,7 +109,7 @@ impl Client {
             format!("[stores.{name}]\nstorage = {{ adapter = \"s3\"{options} }}\n")
         };
         let mut cut = bucket.options();
-        cut["endpoint"] = dead.endpoint().into();
+        cut["endpoint"] = dead.url().into();
         cut["max_attempts"] = 3.into();
         let config = home.write_config(&format!(
             "default = \"main\"\n{}{}[plugins]\npath = [{:?}]\n[metrics]\nlisten = \"127.0.0.1:0\"\n",
@@ -128,7 +129,7 @@ impl Client {
         let stdout = process.stdout.take().expect("its standard output");
         BufReader::new(stdout).read_line(&mut address).expect("a line");
         assert!(!address.is_empty(), "the client ended early");
-        Self { address: address.trim().to_owned(), process, _home: home }
+        Self { address: address.trim().to_owned(), process, _dead: dead, _home: home }
     }
 }
 

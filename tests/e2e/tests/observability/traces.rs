@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use persist_e2e::{
     Persist,
-    proxy::Proxy,
     s3::{Bucket, configure},
 };
-use persist_test_support::{Rotel, Span};
+use persist_test_support::{Proxy, Rotel, Span};
 
 use super::eventually;
 
@@ -78,7 +77,7 @@ fn each_retry_of_a_failed_save_is_a_span() {
     let dead = Proxy::dead();
     let persist = traced(bucket.persist(), &collector, "http/protobuf");
     let mut options = bucket.options();
-    options["endpoint"] = dead.endpoint().into();
+    options["endpoint"] = dead.url().into();
     options["max_attempts"] = 3.into();
     configure(&persist, &options);
     drop(persist.run_with_input(["save", "a/s"], "{}").expect_code(7));

@@ -39,9 +39,9 @@ fn every_plugin_that_is_shipped_passes() {
 fn with_a_config_the_adapters_of_the_store_go_through_the_checks() {
     let persist = Persist::new();
     let config = persist.path(".config/persist/config.toml");
-    for (library, kind, checks) in [
-        ("libpersist_storage_local.so", "storage", 40),
-        ("libpersist_compression_gzip.so", "compression", 18),
+    for (library, kind, checks, claim) in [
+        ("libpersist_storage_local.so", "storage", 40, "atomic_create"),
+        ("libpersist_compression_gzip.so", "compression", 18, "prefix"),
     ] {
         let path = plugin_dir().join(library);
         let arguments =
@@ -51,6 +51,7 @@ fn with_a_config_the_adapters_of_the_store_go_through_the_checks() {
         assert_eq!(adapter["kind"], kind);
         let passed = steps(&report).iter().filter(|step| step["outcome"] == "passed").count();
         assert!(passed >= checks, "{passed} passed: {report}");
+        assert_eq!(adapter["claims"][claim], true, "{report}");
         assert_eq!(report["left_behind"], Value::Null);
     }
     assert_eq!(files(&persist.store_dir()), 0, "the checks remove what they wrote");

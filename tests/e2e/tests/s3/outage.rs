@@ -2,10 +2,10 @@ use std::{net::TcpListener, sync::Arc, thread, time::Duration};
 
 use persist_e2e::{
     Persist, json_lines,
-    proxy::{Fault, Proxy},
     s3::{Bucket, configure},
     servers::SeaweedFs,
 };
+use persist_test_support::{Fault, Mode, Proxy, Rule};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -37,7 +37,7 @@ fn a_request_is_tried_as_often_as_the_config_says() {
     let persist = bucket.persist();
     for attempts in [1, 2, 5] {
         let dead = Proxy::dead();
-        let other = json!({ "endpoint": dead.endpoint(), "max_attempts": attempts });
+        let other = json!({ "endpoint": dead.url(), "max_attempts": attempts });
         configure(&persist, &options(&bucket, &other));
         let output = persist.run(["restore", "agent/session@0"]).expect_code(7);
         assert_eq!(dead.connections(), attempts, "{output}");
@@ -71,11 +71,12 @@ fn a_server_that_stops_in_the_middle_of_a_save_leaves_the_outcome_unknown() {
     let persist = bucket.persist();
     persist.save("agent/session", r#"{"step":0}"#);
 
-    let proxy = Proxy::start(bucket.server().endpoint(), &second_record(&bucket), Fault::LoseAnswerAndStop);
+    let proxy = Proxy::start(bucket.server().address());
+    let lost = proxy.arm(Rule::holding(second_record(&bucket), Fault::DropReply).then(Mode::Close));
     let through = persist_through(&bucket, &proxy);
     let save = ["save", "agent/session", "-", "--json"];
     let unknown = through.run_with_input(save, r#"{"step":1}"#).expect_code(8);
-    assert!(proxy.has_struck());
+    assert_eq!(lost.count(), 1);
     let error = unknown.json_error();
     let write_id = error["context"]["write_id"].as_str().expect("the write id").to_owned();
     assert_eq!(error["context"]["snapshot_index"], "1", "{unknown}");
@@ -101,11 +102,12 @@ fn a_save_whose_answer_is_lost_is_stored_once() {
     let persist = bucket.persist();
     persist.save("agent/session", r#"{"step":0}"#);
 
-    let proxy = Proxy::start(bucket.server().endpoint(), &second_record(&bucket), Fault::LoseAnswer);
+    let proxy = Proxy::start(bucket.server().address());
+    let lost = proxy.arm(Rule::holding(second_record(&bucket), Fault::DropReply));
     let through = persist_through(&bucket, &proxy);
     // The second attempt is told that the object exists. It is the command's own.
     assert_eq!(through.save("agent/session", r#"{"step":1}"#)["snapshot_index"], 1);
-    assert!(proxy.has_struck());
+    assert_eq!(lost.count(), 1);
     assert_eq!(stored(&persist), [0, 1]);
 }
 
@@ -117,7 +119,7 @@ fn second_record(bucket: &Bucket) -> String {
 /// The command, with the proxy in between.
 fn persist_through(bucket: &Bucket, proxy: &Proxy) -> Persist {
     let persist = bucket.persist();
-    configure(&persist, &options(bucket, &json!({ "endpoint": proxy.endpoint() })));
+    configure(&persist, &options(bucket, &json!({ "endpoint": proxy.url() })));
     persist
 }
 

@@ -2,6 +2,7 @@
 
 use persist_host::{CheckReport, Error, ErrorKind, Outcome};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::super::trial::{EXIT, Event, Job, OPEN};
 use super::jobs::check_names;
@@ -22,6 +23,8 @@ pub(super) struct Report {
 struct AdapterReport {
     kind: String,
     name: String,
+    /// What it says that it offers; empty unless it went through the checks.
+    claims: Map<String, Value>,
     steps: Vec<Finding>,
 }
 
@@ -46,7 +49,12 @@ impl Report {
     pub(super) fn add(&mut self, jobs: &[Job], events: &[Event], ended: Option<String>) {
         self.adapters = jobs
             .iter()
-            .map(|job| AdapterReport { kind: job.kind.clone(), name: job.name.clone(), steps: Vec::new() })
+            .map(|job| AdapterReport {
+                kind: job.kind.clone(),
+                name: job.name.clone(),
+                claims: Map::new(),
+                steps: Vec::new(),
+            })
             .collect();
         let (mut current, mut open_step) = (0, None);
         for event in events {
@@ -55,6 +63,11 @@ impl Report {
                 Event::End { outcome, detail } => {
                     if let Some(step) = open_step.take() {
                         self.push(current, step, *outcome, detail.clone());
+                    }
+                }
+                Event::Claims { job, claims } => {
+                    if let Some(adapter) = self.adapters.get_mut(*job) {
+                        adapter.claims.clone_from(claims);
                     }
                 }
                 Event::Scratch { .. } | Event::Clean | Event::Finished => {}

@@ -11,7 +11,7 @@ use persist_plugin_api::{DynStorage, ErrorCode};
 use persist_plugin_testkit::{
     Outcome, compression_checks, handle_checks, remove_scratch, scratch_prefix, storage_checks,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{CLEAN_UP, CLOSE, Event, Job, OPEN, Request, Work};
 
@@ -68,6 +68,17 @@ impl Trial<'_> {
                 for check in handle_checks() {
                     self.check(check.name, check.attempt(&open)).await?;
                 }
+                // Checks have asked before, and reported if there is no answer.
+                if let Ok(claims) = store.capabilities().await {
+                    self.claim(json!({
+                        "atomic_create": claims.atomic_create,
+                        "durable": claims.durable,
+                        "consistent_list": claims.consistent_list,
+                        "ordered_recursive_list": claims.ordered_recursive_list,
+                        "keeps_versions": claims.keeps_versions,
+                        "max_object_size": claims.max_object_size,
+                    }))?;
+                }
                 self.clean_up(&*store, scratch_prefix()).await?;
             }
             Work::Sweep(prefix) => self.clean_up(&*store, prefix).await?,
@@ -88,6 +99,7 @@ impl Trial<'_> {
             for check in compression_checks() {
                 self.check(check.name, async { check.attempt(&*codec) }).await?;
             }
+            self.claim(json!({ "prefix": codec.supports_prefix() }))?;
         }
         self.step(CLOSE, async {
             drop(codec);
@@ -120,6 +132,11 @@ impl Trial<'_> {
         }
         self.begin(name)?;
         self.events.send(&Event::End { outcome: StepOutcome::Skipped, detail: "left out".to_owned() })
+    }
+
+    fn claim(&mut self, claims: Value) -> io::Result<()> {
+        let Value::Object(claims) = claims else { return Ok(()) };
+        self.events.send(&Event::Claims { job: self.number, claims })
     }
 
     async fn clean_up(&mut self, store: &dyn DynStorage, prefix: &str) -> io::Result<()> {

@@ -1,0 +1,205 @@
+//! What an error of the client library means.
+
+use std::error::Error as StdError;
+use std::io;
+
+use persist_plugin_api::ErrorCode;
+
+/// What the host is told.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub(super) code: ErrorCode,
+    pub(super) retryable: bool,
+    /// The server certainly did nothing.
+    pub(super) certain: bool,
+    pub(super) finding: String,
+}
+
+impl Verdict {
+    /// Of an error that a statement ended with.
+    pub(super) fn of_statement(error: &tokio_postgres::Error) -> Self {
+        if let Some(refusal) = error.as_db_error() {
+            return Self::of_state(refusal.code().code(), refusal.message());
+        }
+        // The connection may have broken before the statement was sent or after it was carried out.
+        let finding = if error.is_closed() || cause::<io::Error>(error).is_some() {
+            "the connection broke before the answer came"
+        } else {
+            "the answer is not one that PostgreSQL gives"
+        };
+        Self::new(ErrorCode::UNAVAILABLE, true, false, finding)
+    }
+
+    /// Of an error that kept a connection from coming about.
+    pub(super) fn of_connection(error: &tokio_postgres::Error) -> Self {
+        if let Some(refusal) = error.as_db_error() {
+            return Self::of_state(refusal.code().code(), refusal.message());
+        }
+        if let Some(refusal) = cause::<rustls::Error>(error) {
+            let next = match refusal {
+                rustls::Error::InvalidCertificate(_) => {
+                    "the server's certificate is not trusted; name the file with the signer's certificate in \
+                     sslrootcert, and the host as the certificate does"
+                }
+                _ => "no TLS connection came about",
+            };
+            return Self::new(ErrorCode::CONFIG, false, true, next);
+        }
+        match cause::<io::Error>(error).map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+                let finding = "the connection was refused; is the server running?";
+                Self::new(ErrorCode::UNAVAILABLE, true, true, finding)
+            }
+            Some(_) => Self::new(ErrorCode::UNAVAILABLE, true, true, "the server cannot be reached"),
+            None if text_of_cause(error) == NO_PASSWORD => {
+                let finding =
+                    "the server asks for a password and none is known; set password_file or PGPASSWORD";
+                Self::new(ErrorCode::PERMISSION_DENIED, false, true, finding)
+            }
+            None if text_of_cause(error) == NO_TLS => {
+                let finding = "the server does not offer TLS, which sslmode asks for; set it up there, or set \
+                               sslmode = \"disable\" if the network is trusted";
+                Self::new(ErrorCode::CONFIG, false, true, finding)
+            }
+            // A server that is being stopped hangs up in the middle of the greetings.
+            None if error.is_closed() => {
+                Self::new(ErrorCode::UNAVAILABLE, true, true, "the server ended the connection")
+            }
+            None => Self::new(ErrorCode::PERMISSION_DENIED, false, true, "the login failed"),
+        }
+    }
+
+    /// Of an SQLSTATE. `message` is the server's own text.
+    fn of_state(state: &str, message: &str) -> Self {
+        let verdict = |code, retryable, certain, text: &str| {
+            Self::new(code, retryable, certain, format!("{text} (SQLSTATE {state}: {message})"))
+        };
+        match (state, state.get(..2).unwrap_or_default()) {
+            ("28P01", _) => {
+                verdict(ErrorCode::PERMISSION_DENIED, false, true, "the server refused the password")
+            }
+            (_, "28") => verdict(
+                ErrorCode::PERMISSION_DENIED,
+                false,
+                true,
+                "the server does not let this role in; see its pg_hba.conf",
+            ),
+            ("3D000", _) => verdict(
+                ErrorCode::CONTAINER_MISSING,
+                false,
+                true,
+                "the database does not exist; create it first, with CREATE DATABASE",
+            ),
+            ("3F000", _) => verdict(
+                ErrorCode::CONTAINER_MISSING,
+                false,
+                true,
+                "the schema does not exist; create it first, with CREATE SCHEMA",
+            ),
+            ("42501", _) => verdict(
+                ErrorCode::PERMISSION_DENIED,
+                false,
+                true,
+                "the role lacks a right; grant it what the documentation of the adapter lists",
+            ),
+            ("25006", _) => verdict(
+                ErrorCode::PERMISSION_DENIED,
+                false,
+                true,
+                "the server or the role only reads; connect to the primary server",
+            ),
+            ("42P01", _) => verdict(ErrorCode::UNAVAILABLE, true, true, "the table has just been removed"),
+            ("26000" | "42P05", _) => verdict(
+                ErrorCode::CONFIG,
+                false,
+                true,
+                "a prepared statement is not in this session, as behind a pooler that changes sessions; set \
+                 prepared_statements = false",
+            ),
+            ("53100", _) => verdict(ErrorCode::NO_SPACE, false, true, "the server's disk is full"),
+            ("53300", _) => verdict(ErrorCode::THROTTLED, true, true, "the server has too many connections"),
+            (_, "53") => verdict(ErrorCode::UNAVAILABLE, true, true, "the server lacks resources"),
+            (_, "54") => verdict(ErrorCode::LIMIT_EXCEEDED, false, true, "it is too large for the server"),
+            ("57014", _) => verdict(ErrorCode::TIMEOUT, true, false, "the server cancelled the statement"),
+            ("55P03", _) => verdict(ErrorCode::TIMEOUT, true, true, "a lock did not become free in time"),
+            // 40003 leaves open whether the statement was carried out.
+            ("40003", _) => verdict(ErrorCode::UNAVAILABLE, true, false, "the outcome is not known"),
+            (_, "40") => verdict(ErrorCode::UNAVAILABLE, true, true, "other transactions were in the way"),
+            ("57P03", _) => verdict(ErrorCode::UNAVAILABLE, true, true, "the server is starting or stopping"),
+            (_, "57") => verdict(ErrorCode::UNAVAILABLE, true, false, "the server ended the session"),
+            (_, "08") => verdict(ErrorCode::UNAVAILABLE, true, false, "the connection failed"),
+            // Both may come after the transaction was committed.
+            (_, "58" | "XX") => verdict(ErrorCode::OTHER, false, false, "the server failed"),
+            (_, "22") => {
+                verdict(ErrorCode::INVALID_ARGUMENT, false, true, "the server does not take the value")
+            }
+            _ => verdict(ErrorCode::OTHER, false, true, "the server refused the statement"),
+        }
+    }
+
+    fn new(code: ErrorCode, retryable: bool, certain: bool, finding: impl Into<String>) -> Self {
+        Self { code, retryable, certain, finding: finding.into() }
+    }
+}
+
+/// The client library has no other mark of these than the text of the cause.
+const NO_PASSWORD: &str = "password missing";
+const NO_TLS: &str = "server does not support TLS";
+
+fn text_of_cause(error: &tokio_postgres::Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Finds a cause of this type. An I/O error hides its own cause in another place than the chain.
+fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        let hidden = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(found) = hidden.and_then(|error| error.downcast_ref()) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(state: &str) -> (&'static str, bool, bool) {
+        let verdict = Verdict::of_state(state, "text of the server");
+        assert!(verdict.finding.contains(state) && verdict.finding.contains("text of the server"));
+        (verdict.code.name(), verdict.retryable, verdict.certain)
+    }
+
+    #[test]
+    fn states_have_distinct_codes() {
+        assert_eq!(state("28P01"), ("permission_denied", false, true));
+        assert_eq!(state("28000"), ("permission_denied", false, true));
+        assert_eq!(state("42501"), ("permission_denied", false, true));
+        assert_eq!(state("3D000"), ("container_missing", false, true));
+        assert_eq!(state("3F000"), ("container_missing", false, true));
+        assert_eq!(state("53300"), ("throttled", true, true));
+        assert_eq!(state("53100"), ("no_space", false, true));
+        assert_eq!(state("40001"), ("unavailable", true, true));
+        assert_eq!(state("40P01"), ("unavailable", true, true));
+        assert_eq!(state("57P03"), ("unavailable", true, true));
+        assert_eq!(state("54000"), ("limit_exceeded", false, true));
+        assert_eq!(state("42601"), ("other", false, true));
+    }
+
+    #[test]
+    fn what_may_come_after_a_commit_leaves_the_outcome_open() {
+        assert_eq!(state("57014"), ("timeout", true, false));
+        assert_eq!(state("57P01"), ("unavailable", true, false));
+        assert_eq!(state("57P02"), ("unavailable", true, false));
+        assert_eq!(state("40003"), ("unavailable", true, false));
+        assert_eq!(state("08006"), ("unavailable", true, false));
+        assert_eq!(state("58030"), ("other", false, false));
+        assert_eq!(state("XX000"), ("other", false, false));
+    }
+}

@@ -1,0 +1,116 @@
+//! Servers that are set up in ways that lose data, or that are something else than the options say.
+
+use persist_plugin_api::{Bytes, ErrorCode, StorageAdapter as _};
+use persist_test_support::{Redis, RedisCluster};
+use serde_json::{Value, json};
+
+use crate::{open, text};
+
+async fn is_durable(server: &Redis, options: Value) -> bool {
+    open(server, options).await.capabilities().await.expect("it answers").durable
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn durability_is_what_the_server_says() {
+    let server = Redis::start();
+    assert!(is_durable(&server, json!({})).await);
+    assert_eq!(server.ask(&["CONFIG", "SET", "appendfsync", "everysec"]), "OK");
+    assert!(!is_durable(&server, json!({})).await);
+    assert!(is_durable(&server, json!({"durability": "everysec"})).await);
+    assert_eq!(server.ask(&["CONFIG", "SET", "appendfsync", "no"]), "OK");
+    assert!(!is_durable(&server, json!({"durability": "everysec"})).await);
+    assert!(is_durable(&server, json!({"durability": "unchecked"})).await);
+    assert_eq!(server.ask(&["CONFIG", "SET", "appendonly", "no", "save", "1 1"]), "OK");
+    assert!(!is_durable(&server, json!({"durability": "everysec"})).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_forbids_to_ask_is_not_called_durable() {
+    let server = Redis::start();
+    assert_eq!(server.ask(&["ACL", "SETUSER", "default", "-config"]), "OK");
+    assert!(!is_durable(&server, json!({})).await);
+    assert!(is_durable(&server, json!({"durability": "unchecked"})).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_evicts_is_refused_before_the_first_write() {
+    let server = Redis::start_with(&["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"]);
+    let store = open(&server, json!({})).await;
+    let value = || Bytes::from_static(b"v");
+    for error in [
+        store.capabilities().await.unwrap_err(),
+        store.save("k", value()).await.unwrap_err(),
+        store.save_if_absent("agents/a/s/d/0", value()).await.unwrap_err(),
+    ] {
+        assert_eq!(error.code(), ErrorCode::CONFIG, "{}", text(&error));
+        assert!(error.is_not_applied() && !error.is_retryable());
+        for part in ["allkeys-lru", "noeviction", "CONFIG SET maxmemory-policy", "allow_eviction"] {
+            assert!(error.message().contains(part), "{error}");
+        }
+    }
+    assert_eq!(server.ask(&["DBSIZE"]), "0");
+    // Nothing has been decided for good.
+    assert_eq!(server.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]), "OK");
+    store.save("k", value()).await.unwrap();
+    assert_eq!(server.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]), "OK");
+    open(&server, json!({"allow_eviction": true})).await.save("k", value()).await.unwrap();
+    // Keys that never expire are safe from this one.
+    assert_eq!(server.ask(&["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]), "OK");
+    open(&server, json!({})).await.save("k", value()).await.unwrap();
+    open(&server, json!({"ttl_seconds": 60})).await.save("k", value()).await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_applies_nothing() {
+    let server = Redis::start_with(&["--maxmemory", "30mb", "--maxmemory-policy", "noeviction"]);
+    let store = open(&server, json!({})).await;
+    let large = Bytes::from(vec![7; 5 << 20]);
+    let mut saved = Vec::new();
+    let error = loop {
+        let key = format!("agents/a/s/d/{}", saved.len());
+        match store.save_if_absent(&key, large.clone()).await {
+            Ok(()) => saved.push(key),
+            Err(error) => break error,
+        }
+        assert!(saved.len() < 8, "30 MB do not hold more");
+    };
+    assert_eq!(error.code(), ErrorCode::NO_SPACE, "{}", text(&error));
+    assert!(
+        error.is_not_applied() && !error.is_retryable() && error.message().contains("maxmemory"),
+        "{error}"
+    );
+    assert!(!store.exists(&format!("agents/a/s/d/{}", saved.len())).await.unwrap());
+    for key in &saved {
+        assert_eq!(store.load(key).await.unwrap(), large);
+    }
+    // Room can be made.
+    for key in &saved {
+        store.delete(key).await.unwrap();
+    }
+    store.save_if_absent("agents/a/s/d/9", Bytes::from_static(b"v")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_a_cluster_is_recognised() {
+    let cluster = RedisCluster::start();
+    let mut seen = 0;
+    let store = open(&cluster.nodes()[0], json!({})).await;
+    for session in 0..20 {
+        let key = format!("agents/a/{session}/d/0");
+        if let Err(error) = store.save_if_absent(&key, Bytes::new()).await {
+            assert_eq!(error.code(), ErrorCode::CONFIG, "{}", text(&error));
+            assert!(error.is_not_applied() && error.message().contains("cluster = true"), "{error}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "one node of three cannot serve every session");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_not_there_is_named() {
+    let server = Redis::start();
+    let store = crate::open_at(&format!("{}/99", server.url()), json!({})).await;
+    let error = store.load("k").await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::CONFIG, "{}", text(&error));
+    assert!(error.message().contains("database 99"), "{error}");
+}
