@@ -83,7 +83,9 @@ impl Store {
     /// snapshot that is copied.
     ///
     /// What this store held when the migration began is migrated; what is saved meanwhile may be. Nothing is written to
-    /// this store, and nothing in the target is replaced. Memory does not grow with the number of sessions. Copies of
+    /// this store. In the target nothing is replaced but what the migration keeps up to date: an attachment whose content
+    /// came from this store gets this store's, and a label that was ever changed in this store gets its value here, even
+    /// if it was changed in the target since. An attachment with a content of the target's own is a conflict. Memory does not grow with the number of sessions. Copies of
     /// damaged objects, which `persist repair` puts aside, are not migrated.
     ///
     /// # Errors
@@ -151,17 +153,21 @@ impl Run<'_> {
             missing: None,
             went_on: false,
         };
+        let mut diverged = None;
         let mut complete = match from.copy_state(to, session).await {
             Ok(state) => {
                 done.missing = options.dry_run.then_some(state.missing);
                 state.complete
             }
             // To copy it tells more exactly where the two part.
-            Err(error) if error.kind() == ErrorKind::Conflict && !options.dry_run => false,
+            Err(error) if error.kind() == ErrorKind::Conflict && !options.dry_run => {
+                diverged = Some(error);
+                false
+            }
             Err(error) => return Err(error),
         };
-        if !complete {
-            done.migration = if options.dry_run { Migration::Planned } else { Migration::Copied };
+        if !complete && options.dry_run {
+            done.migration = Migration::Planned;
         }
         if options.dry_run || (complete && !options.verify) {
             return Ok(done);
@@ -171,7 +177,12 @@ impl Run<'_> {
         let mut checks = 0;
         loop {
             if !complete {
-                self.copy(session, &mut done).await?;
+                done.migration = Migration::Copied;
+                self.copy(session, &mut done).await.map_err(|error| match error.kind() {
+                    // There is nothing to copy, only something in the target.
+                    ErrorKind::NotFound => diverged.take().unwrap_or(error),
+                    _ => error,
+                })?;
             }
             if !options.verify {
                 return Ok(done);

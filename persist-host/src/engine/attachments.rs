@@ -15,10 +15,10 @@ use super::errors::deleted;
 use super::{Position, Store, purpose};
 use crate::observe::Operation;
 use crate::{
-    AttachMode, AttachRequest, AttachmentInfo, AttachmentName, Error, ErrorKind, Result, SessionRef,
-    SnapshotIndex, SnapshotRef, key,
+    AttachRequest, AttachmentInfo, AttachmentName, Error, ErrorKind, Result, SessionRef, SnapshotIndex,
+    SnapshotRef, key,
 };
-use put::Draft;
+use put::{Draft, Existing};
 
 /// How many attachments of a snapshot are read or copied at once.
 const ATTACHMENTS_AT_ONCE: usize = 16;
@@ -53,7 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such snapshot, [`ErrorKind::Conflict`] when the name is taken and
-    /// [`AttachMode::Once`] was asked for, [`ErrorKind::OutcomeUnknown`] when the backend left open whether it was
+    /// [`AttachMode::Once`](crate::AttachMode::Once) was asked for, [`ErrorKind::OutcomeUnknown`] when the backend left open whether it was
     /// stored; otherwise what the backend or the codec reports.
     pub async fn attach(&self, request: AttachRequest) -> Result<AttachmentInfo> {
         let operation = self.operation(Operation::Attach, &request.snapshot);
@@ -70,7 +70,7 @@ impl Store {
             };
             let place = Place::new(session, index, &request.name);
             let draft = Draft::new(request.content, request.media_type);
-            Ok(self.put_attachment(&place, &draft, request.mode).await?.0)
+            Ok(self.put_attachment(&place, &draft, Existing::Mode(request.mode)).await?.0)
         };
         operation.run(work).await
     }
@@ -225,10 +225,12 @@ impl Store {
 
     /// Copies the newest version of each attachment of a live snapshot to the same snapshot in another store, checking
     /// every content on the way. What is there already with the same content is passed over, so that a copy that was
-    /// interrupted can be run again. Returns how many were written.
+    /// interrupted can be run again. What an earlier copy wrote, or has the content of a version that this store still
+    /// has, is replaced; what was attached there itself is not. Returns how many were written.
     ///
     /// # Errors
-    /// As [`Store::read_attachment`] and [`Store::attach`].
+    /// As [`Store::read_attachment`] and [`Store::attach`]; [`ErrorKind::Conflict`] with the code `copy_diverged` for an
+    /// attachment that the other store has with a content of its own.
     pub async fn copy_attachments(
         &self,
         to: &Self,
@@ -250,8 +252,8 @@ impl Store {
                     // It can have gone only with its snapshot.
                     return Err(deleted(session, index));
                 };
-                let draft = Draft::copied(&info, content);
-                Ok(u64::from(to.put_attachment(&place, &draft, AttachMode::Upsert).await?.1))
+                let draft = Draft::copied(&place, &info, content);
+                Ok(u64::from(to.put_attachment(&place, &draft, Existing::CopiedFrom(self)).await?.1))
             });
             stream::iter(copies)
                 .buffer_unordered(ATTACHMENTS_AT_ONCE)

@@ -72,7 +72,8 @@ pub struct Copied {
 
 impl Store {
     /// Copies a session into another store, or continues a copy: what is there already stays, what was deleted since is
-    /// deleted there, and the rest follows. Every state is checked against its hash on the way. `progress` is called
+    /// deleted there, and the rest follows. An attachment that an earlier copy wrote gets the source's newest content, and
+    /// a label that was ever changed in the source its value there, even if it was changed in the target since. Every state is checked against its hash on the way. `progress` is called
     /// for every snapshot that was copied.
     ///
     /// It may be interrupted and run again, also beside writers of the source. While a copy is first begun, nobody else
@@ -80,7 +81,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] without such a session or snapshot; [`ErrorKind::Conflict`] when the target's session
-    /// holds anything that is not the source's; [`ErrorKind::Integrity`] when either cannot be read;
+    /// holds anything that is not the source's, also an attachment with a content that was attached there; [`ErrorKind::Integrity`] when either cannot be read;
     /// [`ErrorKind::OutcomeUnknown`] when a backend left open what was written; otherwise what the backends or codecs
     /// report. What was copied before an error stays.
     pub async fn copy_session(

@@ -1,7 +1,7 @@
 //! What the engine's reads are for, which adapters that keep copies go by: see [`ReadPurpose`].
 //!
-//! Three rules hold whatever an adapter does with it. What an operation that changes anything reads, and what a verification
-//! reads, decides. Heads, boundaries, manifests, claims and markers are never contents. And contents count only by decisions
+//! Three rules hold whatever an adapter does with it. What an operation that changes anything reads, also in the store that it
+//! copies from, and what a verification reads, decides. Heads, boundaries, manifests, claims and markers are never contents. And contents count only by decisions
 //! that are read after them.
 
 use persist_plugin_api::ReadPurpose;
@@ -44,19 +44,6 @@ pub(super) fn of(operation: Operation) -> ReadPurpose {
     }
 }
 
-/// Runs a read whose contents any copy may give. Damage that it finds may be that of a copy, so it then reads once more, the
-/// storage itself.
-pub(super) async fn with_copies<T, F: Future<Output = Result<T>>>(read: impl Fn() -> F) -> Result<T> {
-    // On the heap: these futures are large, and it is only here that an operation holds two of them.
-    match COPIES.scope(true, Box::pin(read())).await {
-        Err(error) if error.kind() == ErrorKind::Integrity => {
-            tracing::debug!(%error, "reading once more, without copies");
-            COPIES.scope(false, Box::pin(read())).await
-        }
-        done => done,
-    }
-}
-
 /// As [`with_copies`] in an operation that decides nothing; within any other, a plain read.
 pub(super) async fn consulting<T, F: Future<Output = Result<T>>>(read: impl Fn() -> F) -> Result<T> {
     match ReadPurpose::current() {
@@ -75,5 +62,18 @@ pub(super) async fn content<T>(read: impl Future<Output = T>) -> T {
     match COPIES.try_with(|copies| *copies) {
         Ok(true) => ReadPurpose::Content.scope(read).await,
         _ => read.await,
+    }
+}
+
+/// Runs a read whose contents any copy may give. Damage that it finds may be that of a copy, so it then reads once more, the
+/// storage itself.
+async fn with_copies<T, F: Future<Output = Result<T>>>(read: impl Fn() -> F) -> Result<T> {
+    // On the heap: these futures are large, and it is only here that an operation holds two of them.
+    match COPIES.scope(true, Box::pin(read())).await {
+        Err(error) if error.kind() == ErrorKind::Integrity => {
+            tracing::debug!(%error, "reading once more, without copies");
+            COPIES.scope(false, Box::pin(read())).await
+        }
+        done => done,
     }
 }

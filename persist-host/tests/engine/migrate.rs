@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::{FutureExt as _, StreamExt as _};
+use persist_host::observe::{Observer, Operation, Subject};
 use persist_host::{
     AttachRequest, DeleteTarget, ErrorKind, MigrateOptions, Migrated, Migration, MigrationRow,
     MigrationSummary, Result, SaveRequest, Store, StoreOptions,
@@ -320,4 +322,140 @@ async fn a_store_is_not_migrated_into_itself_nor_to_what_does_not_last() {
     let empty = Faulty::default().store();
     let none = empty.migrate(&source, MigrateOptions::default(), &nothing).await.map(drop);
     assert_eq!(refused(none), (ErrorKind::NotFound, "store_not_found"));
+}
+
+#[tokio::test]
+async fn what_was_attached_in_the_target_is_a_conflict_and_stays() {
+    let (from, to) = (filled(6).await, Faulty::default());
+    migrate(&from.store(), &to.store(), MigrateOptions::default()).await;
+    let request = AttachRequest::new(reference("a/s@1"), "note 1".parse().unwrap(), "the target's");
+    to.store().attach(request).await.unwrap();
+    let before = to.shelf().objects.clone();
+    for options in [MigrateOptions::default(), checked()] {
+        for row in rows(&from.store(), &to.store(), options).await {
+            let own = row.session == Some(session("a/s"));
+            assert_eq!(
+                row.result.as_ref().err().map(persist_host::Error::code),
+                own.then_some("copy_diverged")
+            );
+        }
+        assert_eq!(to.shelf().objects, before);
+    }
+    // Once both agree, it goes on, also back again.
+    let agreed = AttachRequest::new(reference("a/s@1"), "note 1".parse().unwrap(), "the target's");
+    from.store().attach(agreed).await.unwrap();
+    assert!(migrate(&from.store(), &to.store(), checked()).await.iter().all(Result::is_ok));
+    let newer = AttachRequest::new(reference("a/s@3"), "note 3".parse().unwrap(), "newer");
+    to.store().attach(newer).await.unwrap();
+    assert!(migrate(&to.store(), &from.store(), checked()).await.iter().all(Result::is_ok));
+    let read = from.store().read_attachment(&reference("a/s@3"), &"note 3".parse().unwrap()).await.unwrap();
+    assert_eq!(read.1, "newer");
+}
+
+#[tokio::test]
+async fn attachments_that_change_in_the_source_are_kept_up_to_date() {
+    let (from, to) = (filled(6).await, Faulty::default());
+    let name = "note 1".parse().unwrap();
+    for round in 0..5 {
+        // The source keeps its first and its newest version alone: what was copied before is none of them.
+        for step in 0..2 {
+            let content = format!("round {round}, step {step}");
+            let request = AttachRequest::new(reference("a/s@1"), "note 1".parse().unwrap(), content);
+            from.store().attach(request).await.unwrap();
+        }
+        let migrated = migrate(&from.store(), &to.store(), checked()).await;
+        assert!(migrated.iter().all(Result::is_ok), "{migrated:?}");
+        let read = to.store().read_attachment(&reference("a/s@1"), &name).await.unwrap();
+        assert_eq!(read.1, format!("round {round}, step 1"));
+    }
+}
+
+#[tokio::test]
+async fn a_label_that_the_source_changed_has_its_value_and_others_are_told() {
+    let (from, to) = (filled(6).await, Faulty::default());
+    migrate(&from.store(), &to.store(), MigrateOptions::default()).await;
+    let label = async |name: &str| {
+        let changes = BTreeMap::from([(name.to_owned(), Some("the target's".to_owned()))]);
+        to.store().label(&reference("a/s@1"), changes).await.unwrap();
+    };
+    label("state").await;
+    assert!(migrate(&from.store(), &to.store(), checked()).await.iter().all(Result::is_ok));
+    assert_eq!(to.store().show(&reference("a/s@1")).await.unwrap().labels["state"], "good");
+    label("step").await;
+    let told = migrate(&from.store(), &to.store(), checked()).await;
+    let error = told.iter().find_map(|row| row.as_ref().err()).unwrap();
+    assert_eq!(error.code(), "copy_differs");
+    assert_eq!(to.store().show(&reference("a/s@1")).await.unwrap().labels["step"], "the target's");
+}
+
+/// Labels a snapshot of the source when the first check begins.
+struct LabelsBeforeCheck {
+    source: Faulty,
+    checks: AtomicUsize,
+}
+
+impl Observer for LabelsBeforeCheck {
+    fn begin(&self, subject: &Subject) -> Result<()> {
+        if subject.operation == Operation::CheckCopy && self.checks.fetch_add(1, Ordering::Relaxed) == 0 {
+            let store = self.source.store();
+            let changes = BTreeMap::from([("late".to_owned(), Some("yes".to_owned()))]);
+            let (snapshot, mut context) = (reference("a/s@1"), Context::from_waker(Waker::noop()));
+            let mut labelling = pin!(store.label(&snapshot, changes));
+            assert!((0..1_000).any(|_| labelling.as_mut().poll(&mut context).is_ready()));
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_was_copied_after_a_check_is_told_as_copied() {
+    let (from, to) = (Faulty::default(), Faulty::default());
+    for step in 0..4 {
+        save(&from.store(), "a/s", step).await.unwrap();
+    }
+    migrate(&from.store(), &to.store(), MigrateOptions::default()).await;
+    let labels = Arc::new(LabelsBeforeCheck { source: from.clone(), checks: AtomicUsize::new(0) });
+    let source = Store::new(StoreOptions { observers: vec![labels.clone()], ..from.options() });
+    let migrated = migrate(&source, &to.store(), checked()).await.remove(0).unwrap();
+    assert_eq!((migrated.migration, migrated.verified), (Migration::Copied, Some(4)));
+    assert_eq!(labels.checks.load(Ordering::Relaxed), 2);
+    assert_eq!(to.store().show(&reference("a/s@1")).await.unwrap().labels["late"], "yes");
+}
+
+#[tokio::test]
+async fn a_session_without_a_record_is_present_and_empty() {
+    let (from, to) = (filled(4).await, Faulty::default());
+    // What a first save leaves that ended after it had claimed its name, and a copy that had only begun.
+    let mut request = SaveRequest::new(session("a/claim"), "{}");
+    request.name = Some("claimed".parse().unwrap());
+    from.store().save(request).await.unwrap();
+    save(&from.store(), "a/manifest", 0).await.unwrap();
+    from.store().delete(&session("a/manifest"), &DeleteTarget::Indices([index(0)].into())).await.unwrap();
+    from.shelf().objects.retain(|key, _| {
+        !key.contains("/d/") || !["a/claim/", "a/manifest/"].iter().any(|own| key.contains(own))
+    });
+    for left in ["agents/a/claim/", "agents/a/manifest/"] {
+        assert!(from.keys().iter().any(|key| key.starts_with(left)), "{left}: {:?}", from.keys());
+    }
+    for options in [dry(), MigrateOptions::default(), MigrateOptions::default(), checked()] {
+        let rows = rows(&from.store(), &to.store(), options).await;
+        assert_eq!(rows.len(), SESSIONS + 2);
+        for row in rows {
+            let empty = row
+                .session
+                .as_ref()
+                .is_some_and(|own| *own == session("a/claim") || *own == session("a/manifest"));
+            let migrated = row.result.unwrap();
+            if empty {
+                assert_eq!((migrated.migration, migrated.copied), (Migration::Present, 0));
+            }
+        }
+    }
+    // What the target has of its own is no copy of nothing.
+    save(&to.store(), "a/claim", 1).await.unwrap();
+    for options in [dry(), MigrateOptions::default(), checked()] {
+        let rows = rows(&from.store(), &to.store(), options).await;
+        let errors: Vec<_> = rows.iter().filter_map(|row| row.result.as_ref().err()).collect();
+        assert!(errors.len() == 1 && errors[0].code() == "copy_diverged", "{errors:?}");
+    }
 }

@@ -344,9 +344,14 @@ async fn a_fork_needs_a_session_that_never_was() {
 /// Copies; what the cheap look and the full check say before and after must be true.
 async fn copy_as_foretold(from: &Store, to: &Faulty) -> Result<()> {
     let complete = from.copy_state(&to.store(), &session("a/s")).await.is_ok_and(|state| state.complete);
-    let before = to.shelf().objects.clone();
+    let mut before = to.shelf().objects.clone();
     copy(from, &to.store()).await?;
-    assert!(!complete || to.shelf().objects == before, "a complete copy had something to copy");
+    // A manifest may still note which of the target's records are marks.
+    let mut after = to.shelf().objects.clone();
+    for objects in [&mut before, &mut after] {
+        objects.retain(|key, _| !key.contains("/m/"));
+    }
+    assert!(!complete || after == before, "a complete copy had something to copy");
     let state = from.copy_state(&to.store(), &session("a/s")).await?;
     assert!(state.complete && state.missing == 0, "{state:?}");
     from.check_copy(&to.store(), &session("a/s")).await.map(drop)

@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture;
 use std::ops::Range;
+use std::time::Duration;
 
 use mongodb::bson::Document;
 use mongodb::options::{
@@ -16,6 +17,9 @@ use tokio::sync::OnceCell;
 
 use crate::config::{MongoConfig, Settings};
 use crate::error::{Call, Place};
+
+/// How often the driver looks after a server, unless the connection string says (`heartbeatFrequencyMS`).
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// Keeps objects in MongoDB.
 pub struct MongoStorage {
@@ -82,6 +86,9 @@ impl MongoStorage {
         let mut options = parsed.await.map_err(|error| error.not_applied(true))?;
         options.server_selection_timeout = Some(settings.selection_timeout);
         options.connect_timeout = Some(settings.connect_timeout);
+        // A server that fell silent is noticed after this and the time for a connection. One that is waited for is looked
+        // for more often.
+        options.heartbeat_freq.get_or_insert(HEARTBEAT);
         options.max_pool_size = Some(settings.connections);
         // The adapter repeats what it may, and tells what it does not know. Behind its back, the driver would also repeat
         // a creation, and only some servers notice that it is the same.

@@ -2,9 +2,12 @@
 //!
 //! | collection | document |
 //! |---|---|
-//! | `persist` | `{_id: KEY, size, modified, data}`, or `{_id: KEY, size, modified, set, chunk_size}` |
+//! | `persist` | `{_id: KEY, version, size, modified, data}`, or `{_id: KEY, version, size, modified, set, chunk_size}` |
 //! | `persist_chunks` | `{_id: "SET/0000000000", data}` |
-//! | `persist_marks` | `{_id: SET, key: KEY, at}`: a set of chunks that is perhaps superfluous |
+//! | `persist_marks` | `{_id: SET, key: KEY, at, sweeping}`: a set of chunks that is perhaps superfluous |
+//!
+//! No two documents that were ever written have the same version. The name of a set of chunks is the version of the
+//! document that it was written for.
 
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
@@ -17,6 +20,7 @@ pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 /// An object's document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
+    pub(crate) version: String,
     pub(crate) size: u64,
     pub(crate) modified_unix_ms: Option<i64>,
     pub(crate) content: Content,
@@ -34,6 +38,7 @@ pub(crate) enum Content {
 impl Stored {
     /// Reads a document; `None` when it is not one of the adapter's.
     pub(crate) fn read(mut document: Document) -> Option<Self> {
+        let version = document.get_str("version").ok()?.to_owned();
         let size = u64::try_from(document.get_i64("size").ok()?).ok()?;
         let modified = document.get_datetime("modified").ok().map(|time| time.timestamp_millis());
         let content = match document.remove("set") {
@@ -44,7 +49,7 @@ impl Stored {
             Some(_) => return None,
             None => Content::Inline(data(&mut document).unwrap_or_default()),
         };
-        Some(Self { size, modified_unix_ms: modified, content })
+        Some(Self { version, size, modified_unix_ms: modified, content })
     }
 
     /// The set of chunks, if there is one.
@@ -57,22 +62,22 @@ impl Stored {
 }
 
 /// The document of an object whose bytes are in it.
-pub(crate) fn inline(key: &str, bytes: &[u8]) -> Document {
-    let mut document = head(key, bytes);
+pub(crate) fn inline(key: &str, bytes: &[u8], version: &str) -> Document {
+    let mut document = head(key, bytes, version);
     document.insert("data", binary(bytes));
     document
 }
 
 /// The document of an object whose bytes are in a set of chunks.
 pub(crate) fn chunked(key: &str, bytes: &[u8], set: &str) -> Document {
-    let mut document = head(key, bytes);
+    let mut document = head(key, bytes, set);
     document.insert("set", set);
     document.insert("chunk_size", CHUNK_BYTES as i64);
     document
 }
 
-fn head(key: &str, bytes: &[u8]) -> Document {
-    doc! { "_id": key, "size": bytes.len() as i64, "modified": DateTime::now() }
+fn head(key: &str, bytes: &[u8], version: &str) -> Document {
+    doc! { "_id": key, "version": version, "size": bytes.len() as i64, "modified": DateTime::now() }
 }
 
 /// A chunk's document.
@@ -109,10 +114,11 @@ mod tests {
 
     #[test]
     fn documents_come_back() {
-        let stored = Stored::read(inline("k", b"abc")).unwrap();
-        assert_eq!((stored.size, stored.content), (3, Content::Inline(b"abc".to_vec())));
+        let stored = Stored::read(inline("k", b"abc", "v")).unwrap();
+        assert_eq!((stored.version.as_str(), stored.size), ("v", 3));
+        assert_eq!(stored.content, Content::Inline(b"abc".to_vec()));
         let stored = Stored::read(chunked("k", b"abc", "s")).unwrap();
-        assert_eq!(stored.set(), Some("s"));
+        assert_eq!((stored.set(), stored.version.as_str()), (Some("s"), "s"));
         assert!(stored.modified_unix_ms.is_some());
     }
 
@@ -120,11 +126,12 @@ mod tests {
     fn foreign_documents_are_none() {
         for document in [
             doc! {},
-            doc! { "size": -1_i64 },
-            doc! { "size": "3" },
-            doc! { "size": 3_i64, "set": 7 },
-            doc! { "size": 3_i64, "set": "s" },
-            doc! { "size": 3_i64, "set": "s", "chunk_size": 0_i64 },
+            doc! { "size": 3_i64 },
+            doc! { "version": "v", "size": -1_i64 },
+            doc! { "version": "v", "size": "3" },
+            doc! { "version": "v", "size": 3_i64, "set": 7 },
+            doc! { "version": "v", "size": 3_i64, "set": "s" },
+            doc! { "version": "v", "size": 3_i64, "set": "s", "chunk_size": 0_i64 },
         ] {
             assert_eq!(Stored::read(document.clone()), None, "{document}");
         }

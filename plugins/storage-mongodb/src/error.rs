@@ -47,6 +47,12 @@ impl Call<'_> {
             .with_source(error)
     }
 
+    /// The error of a write that another one came before; the write itself did nothing.
+    pub(crate) fn overtaken(&self) -> Error {
+        let finding = "other writers were always in the way";
+        self.error(ErrorCode::UNAVAILABLE, finding).retryable(true).not_applied(true)
+    }
+
     /// An error that this adapter found itself.
     pub(crate) fn error(&self, code: ErrorCode, finding: &str) -> Error {
         Error::new(code, format!("{self}: {finding}"))
@@ -104,8 +110,9 @@ impl Verdict {
             ErrorKind::DnsResolve { .. } => {
                 Self::refused(ErrorCode::UNAVAILABLE, true, "the servers' names cannot be found in the DNS")
             }
+            // The driver says the same of a request that was sent and whose answer it no longer waits for.
             ErrorKind::ConnectionPoolCleared { .. } => {
-                Self::refused(ErrorCode::UNAVAILABLE, true, "other requests lost their connections")
+                Self::unclear(ErrorCode::UNAVAILABLE, true, "other requests lost their connections")
             }
             ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
                 Self::unclear(ErrorCode::TIMEOUT, true, "no answer came in time")

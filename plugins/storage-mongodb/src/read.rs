@@ -13,6 +13,8 @@ use crate::error::Call;
 
 /// How often an object may be replaced while it is read.
 const REPLACED: u32 = 5;
+/// How many chunks one request asks for. The time of a request bounds the time of so many, not that of a whole object.
+const RUN: u64 = 8;
 
 impl MongoStorage {
     /// Reads an object, or a part of it.
@@ -77,6 +79,27 @@ impl MongoStorage {
             return Ok(Some(Bytes::new()));
         }
         let (first, last) = (range.start / chunk_size, (range.end - 1) / chunk_size);
+        let mut bytes = Vec::new();
+        let mut next = first;
+        while next <= last {
+            let end = last.min(next + (RUN - 1));
+            let Some(run) = self.gather_run(call, set, next, end).await? else { return Ok(None) };
+            bytes.extend_from_slice(&run);
+            next = end + 1;
+        }
+        let (start, length) = (range.start - first * chunk_size, range.end - range.start);
+        // The chunks are in memory, so that their length is a `usize`; what is beyond it is missing.
+        let (Ok(start), Ok(length)) = (usize::try_from(start), usize::try_from(length)) else {
+            return Ok(None);
+        };
+        if bytes.len() < start.saturating_add(length) {
+            return Ok(None);
+        }
+        Ok(Some(Bytes::from(bytes).slice(start..start + length)))
+    }
+
+    /// Reads neighbouring chunks of a set, in one request; `None` when one is missing.
+    async fn gather_run(&self, call: Call<'_>, set: &str, first: u64, last: u64) -> Result<Option<Vec<u8>>> {
         let chunks = self.chunks().await?;
         let filter = doc! { "_id": { "$gte": chunk_id(set, first), "$lte": chunk_id(set, last) } };
         let read = || async {
@@ -89,18 +112,9 @@ impl MongoStorage {
                 bytes.extend_from_slice(&data);
                 expected += 1;
             }
-            Ok(Some(bytes))
+            Ok(Some(bytes).filter(|_| expected == last + 1))
         };
-        let Some(bytes) = self.repeat(call, read).await? else { return Ok(None) };
-        let (start, length) = (range.start - first * chunk_size, range.end - range.start);
-        // The chunks are in memory, so that their length is a `usize`; what is beyond it is missing.
-        let (Ok(start), Ok(length)) = (usize::try_from(start), usize::try_from(length)) else {
-            return Ok(None);
-        };
-        if bytes.len() < start.saturating_add(length) {
-            return Ok(None);
-        }
-        Ok(Some(Bytes::from(bytes).slice(start..start + length)))
+        self.repeat(call, read).await
     }
 }
 

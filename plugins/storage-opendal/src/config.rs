@@ -98,7 +98,9 @@ fn is_loopback(host: &str) -> bool {
 }
 
 fn http_client(connect: Duration) -> Result<reqwest::Client> {
-    reqwest::Client::builder().user_agent(AGENT).connect_timeout(connect).build().map_err(|error| {
+    // The services do not redirect. What does is a proxy that asks for a login, and its page is no answer to a write.
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    builder.user_agent(AGENT).connect_timeout(connect).build().map_err(|error| {
         wrong("the HTTP client cannot be made; are the system's certificates sound?").with_source(error)
     })
 }

@@ -33,7 +33,9 @@ pub struct Core {
     /// The container was seen to exist.
     pub(crate) container_seen: AtomicBool,
     /// An answer said that what was replaced or deleted is kept.
-    versions_seen: AtomicBool,
+    versions_kept: AtomicBool,
+    /// An answer said that it is gone for good.
+    versions_gone: AtomicBool,
 }
 
 impl fmt::Debug for Core {
@@ -62,7 +64,8 @@ impl Core {
             creates: OnceCell::new(),
             asked_versions: OnceCell::new(),
             container_seen: AtomicBool::new(false),
-            versions_seen: AtomicBool::new(false),
+            versions_kept: AtomicBool::new(false),
+            versions_gone: AtomicBool::new(false),
         }
     }
 
@@ -82,12 +85,16 @@ impl Core {
 
     /// Remembers what a write or a deletion told by the way.
     pub(crate) fn note(&self, facts: &Facts) {
-        if facts.keeps_versions {
-            self.versions_seen.store(true, Ordering::Relaxed);
+        match facts.keeps_versions {
+            Some(true) => self.versions_kept.store(true, Ordering::Relaxed),
+            Some(false) => self.versions_gone.store(true, Ordering::Relaxed),
+            None => {}
         }
     }
 
-    pub(crate) fn versions_seen(&self) -> bool {
-        self.versions_seen.load(Ordering::Relaxed)
+    /// Whether what was replaced or deleted is kept, as far as answers told. One that said so counts more than any that did not.
+    pub(crate) fn versions_seen(&self) -> Option<bool> {
+        let kept = self.versions_kept.load(Ordering::Relaxed);
+        (kept || self.versions_gone.load(Ordering::Relaxed)).then_some(kept)
     }
 }

@@ -1,7 +1,7 @@
 //! Listings under way. OpenDAL has no word for the place in a listing that could be handed out and taken back, so the
 //! listing itself is kept for some time, and begun again where it is not.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +19,22 @@ const KEPT: usize = 32;
 pub(crate) struct Cursor {
     pub(crate) lister: Lister,
     pub(crate) seen: Arc<Seen>,
+    /// What the service listed last.
+    last: Place,
+    /// The "directories" so far: some services name one on each page that holds a part of it.
+    directories: HashSet<String>,
+}
+
+impl Cursor {
+    pub(crate) fn new(lister: Lister, seen: Arc<Seen>) -> Self {
+        Self { lister, seen, last: Place::default(), directories: HashSet::new() }
+    }
+
+    /// Remembers what the service lists next; says whether it comes in order, on which beginning again relies.
+    pub(crate) fn in_order(&mut self, name: &str) -> bool {
+        let repeated = name.ends_with('/') && !self.directories.insert(name.to_owned());
+        self.last.advance(name) || repeated
+    }
 }
 
 /// Where a listing goes on, as the host hands it back.
@@ -45,6 +61,12 @@ impl Place {
     /// The place as text.
     pub(crate) fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Goes on to an entry; says whether it comes after the one before it of its kind, or is the same.
+    pub(crate) fn advance(&mut self, name: &str) -> bool {
+        let last = if name.ends_with('/') { &mut self.directory } else { &mut self.object };
+        last.replace(name.to_owned()).is_none_or(|last| *last <= *name)
     }
 
     /// Whether an entry was reported before this place. The service orders objects, and directories, by their names.
@@ -113,5 +135,15 @@ mod tests {
         assert!(place.is_behind("a") && place.is_behind("b") && !place.is_behind("c"));
         assert!(place.is_behind("c/") && place.is_behind("d/") && !place.is_behind("e/"));
         assert!(!Place::default().is_behind("a"));
+    }
+
+    #[test]
+    fn order_is_that_of_bytes_within_each_kind() {
+        let mut place = Place::default();
+        for (name, in_order) in
+            [("b", true), ("a/", true), ("b", true), ("c", true), ("a.", false), ("B/", false)]
+        {
+            assert_eq!(place.advance(name), in_order, "{name}");
+        }
     }
 }

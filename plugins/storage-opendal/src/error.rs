@@ -92,7 +92,11 @@ impl Verdict {
         match facts.status {
             Some(status) if status >= 300 => Self::of_answer(status, facts, place),
             // The answer began well and broke off.
-            Some(_) => Self::new(ErrorCode::UNAVAILABLE, true, "the answer is damaged or broke off"),
+            Some(_) => Self::new(
+                ErrorCode::UNAVAILABLE,
+                true,
+                "the answer is not one that the service gives, or broke off; does a proxy answer in its place?",
+            ),
             None if facts.may_have_applied => Self::new(ErrorCode::UNAVAILABLE, true, "the connection broke"),
             None => Self::new(
                 ErrorCode::PERMISSION_DENIED,
@@ -141,10 +145,23 @@ impl Verdict {
             ("ServerBusy", _) | (_, 429) => {
                 verdict(ErrorCode::THROTTLED, true, "the service asks for fewer requests")
             }
+            ("AuthorizationFailure", 403) => verdict(
+                ErrorCode::PERMISSION_DENIED,
+                false,
+                "access was denied; check that the key or token is this account's, that the account's firewall lets \
+                 this machine in, and that the endpoint of an emulator ends with the account, as in \
+                 http://127.0.0.1:10000/devstoreaccount1",
+            ),
             (_, 403) => verdict(
                 ErrorCode::PERMISSION_DENIED,
                 false,
                 "access was denied; check the credentials and the roles that they have",
+            ),
+            (_, 300..=399) => verdict(
+                ErrorCode::CONFIG,
+                false,
+                "the answer leads elsewhere, which the service does not do; is the endpoint right, or does a proxy ask \
+                 for a login?",
             ),
             (_, 404) => verdict(ErrorCode::NOT_FOUND, false, "there is no such object"),
             (_, 409) => verdict(ErrorCode::UNAVAILABLE, true, "something else is being done to the object"),

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
-use persist_plugin_api::{Error, ListPage, ListRequest, Result};
+use persist_plugin_api::{Error, ErrorCode, ListPage, ListRequest, Result};
 
 use crate::core::Core;
 use crate::cursors::{Cursor, Place};
 use crate::error::container_missing;
 use crate::keys::PROBE_KEY;
 use crate::read::meta;
-use crate::wire::Seen;
+use crate::wire::{Facts, Seen};
 
 /// The most entries that both services put into an answer.
 const MAX_PAGE: u32 = 1000;
@@ -42,6 +42,12 @@ impl Core {
                 return Ok(page);
             };
             let (name, found) = entry.into_parts();
+            if !cursor.in_order(&name) {
+                let finding = "the service lists in another order than that of the names' bytes, so a listing that is \
+                               begun again could miss objects; use an account without a hierarchical namespace";
+                let call = self.call("list", Some(prefix));
+                return Err(call.error(ErrorCode::UNSUPPORTED, false, finding, &Facts::default()));
+            }
             // What was listed before a listing had to be begun again comes once more.
             if place.is_behind(&name) {
                 continue;
@@ -56,7 +62,7 @@ impl Core {
                     page.prefixes.push(key);
                 }
             }
-            if name.ends_with('/') { place.directory = Some(name) } else { place.object = Some(name) }
+            place.advance(&name);
         }
         page.next = Some(self.cursors.keep(place, request, cursor).text());
         Ok(page)
@@ -70,7 +76,7 @@ impl Core {
         let operator = self.operator(&seen);
         let lister = operator.lister_with(prefix).recursive(!request.by_directory).limit(page as usize).await;
         match lister {
-            Ok(lister) => Ok(Cursor { lister, seen }),
+            Ok(lister) => Ok(Cursor::new(lister, seen)),
             Err(error) => Err(self.not_listed(prefix, &error, &seen)),
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use http::{HeaderMap, Request, Response};
+use opendal::raw::Operation;
 use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport, HttpTransporter, OperationContext, Result};
 use opendal_http_transport_reqwest::ReqwestTransport;
 use tokio::time::{Instant, Sleep};
@@ -64,8 +65,8 @@ pub(crate) struct Facts {
     pub(crate) request_id: Option<String>,
     /// The size of the object of which the last answer holds a part.
     pub(crate) object_size: Option<u64>,
-    /// The service said that it keeps what was replaced or deleted.
-    pub(crate) keeps_versions: bool,
+    /// Whether the service keeps what was replaced or deleted, if it said so.
+    pub(crate) keeps_versions: Option<bool>,
 }
 
 impl Seen {
@@ -88,8 +89,10 @@ impl Seen {
             facts.request_id = text("x-ms-request-id").or_else(|| text("x-guploader-uploadid"));
             facts.object_size =
                 text("content-range").and_then(|range| range.rsplit_once('/')?.1.parse().ok());
-            facts.keeps_versions |= headers.contains_key("x-ms-version-id")
-                || text("x-ms-delete-type-permanent").is_some_and(|permanent| permanent == "false");
+            let permanent = text("x-ms-delete-type-permanent").map(|permanent| permanent == "true");
+            let keeps =
+                if headers.contains_key("x-ms-version-id") { Some(true) } else { permanent.map(|is| !is) };
+            facts.keeps_versions = keeps.or(facts.keeps_versions);
         });
     }
 }
@@ -102,7 +105,9 @@ struct Wire {
 
 impl HttpTransport for Wire {
     async fn fetch(&self, request: Request<Buffer>) -> Result<Response<HttpBody>> {
-        let to_service = request.uri().authority().is_some_and(|to| to.as_str() == self.client.authority);
+        // Requests for credentials belong to no operation. Whoever gets one that does, it may be carried out.
+        let to_service = request.extensions().get::<Operation>().is_some()
+            || request.uri().authority().is_some_and(|to| to.as_str() == self.client.authority);
         let seen = |note: fn(&mut Facts)| {
             if to_service {
                 self.seen.note(note);
@@ -170,5 +175,33 @@ impl Stream for Paced {
         std::task::ready!(self.sleep.as_mut().poll(context));
         self.seen.note(|facts| facts.timed_out = true);
         Poll::Ready(Some(Err(timeout(self.limit))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is known of a request to a service that hangs up, whose address is not written as in the options.
+    async fn facts(request: http::request::Builder) -> Facts {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/k", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            std::io::Read::read(&mut stream, &mut [0; 64]).unwrap()
+        });
+        let client =
+            Client::new(reqwest::Client::new(), "SERVICE.example".to_owned(), Duration::from_secs(60));
+        let seen = Arc::new(Seen::default());
+        let request = request.uri(url).body(Buffer::from("v")).unwrap();
+        client.transporter(&seen).send(request).await.unwrap_err();
+        assert_ne!(server.join().unwrap(), 0);
+        seen.facts()
+    }
+
+    #[tokio::test]
+    async fn a_write_may_have_been_applied_whoever_it_was_sent_to() {
+        assert!(facts(Request::put("/").extension(Operation::Write)).await.may_have_applied);
+        assert!(!facts(Request::post("/")).await.may_have_applied, "a request for credentials");
     }
 }

@@ -116,10 +116,17 @@ impl StorageAdapter for PostgresStorage {
                  permanent one"
             );
         }
+        if found.standby {
+            tracing::warn!(
+                place = %self.place,
+                "the server is a standby (pg_is_in_recovery), which takes no writes and shows those of its primary late: \
+                 objects cannot be created atomically, and listings may be old; connect to the primary"
+            );
+        }
         Ok(Capabilities::none()
-            .atomic_create(true)
+            .atomic_create(!found.standby)
             .durable(found.survives_crashes || self.settings.accept_data_loss)
-            .consistent_list(true)
+            .consistent_list(!found.standby)
             .ordered_recursive_list(true)
             .max_object_size(Some(MAX_OBJECT_BYTES)))
     }

@@ -41,8 +41,9 @@ pub struct PostgresConfig {
     /// Create the table before the first write if it is missing.
     #[serde(default = "yes")]
     pub(crate) create_table: bool,
-    /// Keep prepared statements in the server's sessions; off for poolers that give each transaction another session.
-    #[serde(default = "yes")]
+    /// Keep prepared statements in the server's sessions. Only for connections that lead to the server without a pooler:
+    /// through one that gives each transaction another session, a name may run another client's statement.
+    #[serde(default)]
     pub(crate) prepared_statements: bool,
     /// Call writes durable although the server runs with fsync = off or the table is unlogged.
     #[serde(default)]

@@ -20,7 +20,7 @@
 //! | `schema` | `public` | The schema of the table; it must exist. |
 //! | `table` | `persist_objects` | The table. |
 //! | `create_table` | `true` | Create the table before the first write. |
-//! | `prepared_statements` | `true` | Off behind a pooler that gives each transaction another session. |
+//! | `prepared_statements` | `false` | Name statements in sessions. Never behind a pooler: another client's statement may bear the name. |
 //! | `accept_data_loss` | `false` | Call writes durable on a server that runs with `fsync = off`, or in an unlogged table. |
 //! | `pool_size` | 8 | The most connections; 1 to 1000. |
 //! | `pool_timeout_ms` | 30000 | How long a call waits for a connection that others use. |
@@ -31,12 +31,12 @@
 //! # How objects are kept
 //!
 //! Each is a row of one table, whose primary key is the object's key in byte order. An object is created with
-//! `INSERT … ON CONFLICT DO NOTHING`, so that exactly one writer succeeds. Every statement is a transaction by itself that
-//! waits for the log to be flushed. Data lies outside the row and uncompressed. The table carries its version in its comment;
+//! `INSERT … ON CONFLICT`, so that exactly one writer succeeds; the others lock the row, which makes their commits wait as the
+//! winner's did. Every statement is a transaction by itself that waits for the log to be flushed. Data lies outside the row and uncompressed. The table carries its version in its comment;
 //! migrations run before the first write, in one transaction under an advisory lock.
 //!
-//! A connection whose statement was given up is closed: what was sent in part is never carried out, and what was sent
-//! whole is carried out whole.
+//! A connection whose statement was given up is closed, after the server was asked to cancel the statement: what was sent in
+//! part is never carried out, and what was sent whole is carried out whole or not at all.
 //!
 //! # The client library
 //!

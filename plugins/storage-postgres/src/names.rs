@@ -43,7 +43,9 @@ impl Names {
             save: format!(
                 "{insert} UPDATE SET data = excluded.data, modified = excluded.modified RETURNING 1"
             ),
-            create: format!("{insert} NOTHING RETURNING 1"),
+            // Unlike DO NOTHING, this locks the row that is there, so that the transaction has something to commit: that an
+            // object exists is reported only after the same flush and the same replicas that its creator waits for.
+            create: format!("{insert} UPDATE SET modified = excluded.modified WHERE false RETURNING 1"),
             delete: format!("DELETE FROM {quoted} WHERE key = $1 AND {FLUSHED}"),
             quoted,
         })

@@ -3,17 +3,24 @@
 mod passfile;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use persist_plugin_api::Result;
 use persist_plugin_network::{Secret, wrong};
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 
 use crate::config::PostgresConfig;
 use crate::tls::SslMode;
 
 const DEFAULT_PORT: u16 = 5432;
+
+/// How long a connection may be silent before the system asks whether the other side is still there, how often it asks, and
+/// how long sent data may stay unconfirmed: where a firewall forgot the connection, nobody says so.
+const SILENCE: Duration = Duration::from_secs(30);
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+const UNCONFIRMED: Duration = Duration::from_secs(60);
 
 /// Where to connect to, and as whom.
 pub(crate) struct Server {
@@ -47,6 +54,11 @@ impl Server {
         let connection = &mut url.connection;
         add_address(connection, options, variable)?;
         add_role(connection, options, variable);
+        notice_loss(connection);
+        if connection.get_hosts().len() > 1 && !url.says_session {
+            // Of several servers all but one are standbys, and those take no writes and show those of the primary late.
+            connection.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         add_password(connection, options.password_file.as_deref(), variable)?;
         if connection.get_application_name().is_none() {
             connection.application_name(variable("PGAPPNAME").unwrap_or_else(|| "persist".to_owned()));
@@ -76,6 +88,8 @@ struct Url {
     connection: Config,
     sslmode: Option<SslMode>,
     roots: Option<PathBuf>,
+    /// The URL says what a session must be able to do.
+    says_session: bool,
 }
 
 impl Url {
@@ -91,25 +105,34 @@ impl Url {
         if !text.starts_with("postgresql://") && !text.starts_with("postgres://") {
             return Err(refuse());
         }
+        // What follows the first one would become a part of the host or the database, and appear in messages.
+        if text.matches('@').count() > 1 {
+            return Err(wrong(
+                "url has more than one @; write those in the password, user or database as %40",
+            ));
+        }
         let credentials = text.find('@').unwrap_or_default();
         let Some(query) = text[credentials..].find('?').map(|at| credentials + at) else {
             return Ok(Self { connection: text.parse().map_err(|_| refuse())?, ..Self::default() });
         };
-        let (mut sslmode, mut roots, mut rest) = (None, None, Vec::new());
+        let (mut sslmode, mut roots, mut says_session, mut rest) = (None, None, false, Vec::new());
         for pair in text[query + 1..].split('&') {
             let (name, value) = pair.split_once('=').ok_or_else(refuse)?;
             let value = percent_decode_str(value).decode_utf8().map_err(|_| refuse())?;
             match name {
                 "sslmode" => sslmode = Some(SslMode::parse("url", &value)?),
                 "sslrootcert" => roots = Some(PathBuf::from(value.as_ref())),
-                _ => rest.push(pair),
+                _ => {
+                    says_session |= name == "target_session_attrs";
+                    rest.push(pair);
+                }
             }
         }
         let mut known = text[..query].to_owned();
         if !rest.is_empty() {
             known = format!("{known}?{}", rest.join("&"));
         }
-        Ok(Self { connection: known.parse().map_err(|_| refuse())?, sslmode, roots })
+        Ok(Self { connection: known.parse().map_err(|_| refuse())?, sslmode, roots, says_session })
     }
 }
 
@@ -174,6 +197,20 @@ fn add_password(
         }
     }
     Ok(())
+}
+
+/// Sees to it that a connection whose other side is gone is noticed, unless the URL says how.
+fn notice_loss(connection: &mut Config) {
+    let defaults = Config::new();
+    if connection.get_keepalives_idle() == defaults.get_keepalives_idle() {
+        connection.keepalives_idle(SILENCE);
+    }
+    if connection.get_keepalives_interval().is_none() {
+        connection.keepalives_interval(ASK_AGAIN);
+    }
+    if connection.get_tcp_user_timeout().is_none() {
+        connection.tcp_user_timeout(UNCONFIRMED);
+    }
 }
 
 /// Whether all hosts are this machine.

@@ -32,7 +32,8 @@ const MIGRATIONS: [&str; 1] = ["CREATE TABLE {table} (
 ALTER TABLE {table} ALTER COLUMN data SET STORAGE EXTERNAL"];
 
 const INSPECT: &str = "SELECT current_setting('server_version_num')::int4, current_setting('server_encoding'), \
-     current_setting('fsync') = 'on', n.oid IS NOT NULL, c.relpersistence::text, obj_description(c.oid, 'pg_class') \
+     current_setting('fsync') = 'on', n.oid IS NOT NULL, c.relpersistence::text, obj_description(c.oid, 'pg_class'), \
+     pg_is_in_recovery() \
      FROM (SELECT $1::text AS nspname, $2::text AS relname) AS wanted \
      LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.nspname \
      LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.relname";
@@ -46,6 +47,8 @@ pub(crate) struct Found {
     schema: bool,
     /// The server flushes what it confirms, and a crash does not empty the table.
     pub(crate) survives_crashes: bool,
+    /// The server is a standby: it takes no writes, and shows those of its primary some time later.
+    pub(crate) standby: bool,
 }
 
 /// What is known of the table.
@@ -120,8 +123,10 @@ fn read(call: &Call<'_>, row: Option<&Row>) -> Result<Found> {
     let schema: bool = row.try_get(3).map_err(|error| call.failed_before(error))?;
     let persistence: Option<&str> = row.try_get(4).map_err(|error| call.failed_before(error))?;
     let comment: Option<&str> = row.try_get(5).map_err(|error| call.failed_before(error))?;
+    let standby: bool = row.try_get(6).map_err(|error| call.failed_before(error))?;
     let version = if persistence.is_some() { version(call, comment)? } else { 0 };
-    Ok(Found { version, schema, survives_crashes: fsync && persistence.is_none_or(|kind| kind == "p") })
+    let survives_crashes = fsync && persistence.is_none_or(|kind| kind == "p");
+    Ok(Found { version, schema, survives_crashes, standby })
 }
 
 /// The version that a table's comment tells.
@@ -178,7 +183,9 @@ async fn migrate(store: &PostgresStorage, call: &Call<'_>) -> Result<()> {
         transaction.commit().await.map_err(failed)
     };
     let outcome = within(store.connections.limit(), || call.to_string(), migrating).await;
-    if outcome.is_ok() {
+    if outcome.is_err() {
+        lease.abandon().await;
+    } else {
         lease.give_back();
         tracing::info!(place = %store.place, version = MIGRATIONS.len(), "the table is ready");
     }

@@ -47,6 +47,6 @@ async fn the_storage_checks_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_storage_checks_pass_without_prepared_statements_on_a_few_connections() {
-    check(json!({"prepared_statements": false, "pool_size": 2})).await;
+async fn the_storage_checks_pass_with_prepared_statements_on_a_few_connections() {
+    check(json!({"prepared_statements": true, "pool_size": 2})).await;
 }

@@ -75,6 +75,13 @@ impl fmt::Display for Call<'_> {
     }
 }
 
+/// Whether a server says that it is not, or not yet, the one to ask.
+pub(crate) fn is_elsewhere(error: &RedisError) -> bool {
+    let answers = error.clone().into_server_errors();
+    let mut codes = answers.iter().flat_map(|answers| answers.iter().map(|(_, answer)| answer.code()));
+    codes.any(|code| matches!(code, "READONLY" | "MASTERDOWN" | "LOADING"))
+}
+
 struct Verdict {
     code: ErrorCode,
     retryable: bool,

@@ -45,7 +45,8 @@ impl RedisStorage {
 
     /// Whether every server synchronises its file as often as the options ask; else what was found.
     async fn check_fsync(&self) -> Result<Result<(), String>> {
-        let found = match self.ask_all::<Vec<String>>("CONFIG", &["GET", "appendfsync"]).await {
+        // The pattern finds no-appendfsync-on-rewrite as well; older servers take only one.
+        let found = match self.ask_all::<Vec<String>>("CONFIG", &["GET", "*appendfsync*"]).await {
             Ok(found) => found,
             // Services forbid CONFIG to everybody or do not know it.
             Err(error) if matches!(error.code(), ErrorCode::PERMISSION_DENIED | ErrorCode::OTHER) => {
@@ -53,11 +54,7 @@ impl RedisStorage {
             }
             Err(error) => return Err(error),
         };
-        Ok(found.iter().try_for_each(|pair| match pair.get(1).map(String::as_str) {
-            Some("always") => Ok(()),
-            Some("everysec") if self.settings.durability == Durability::Everysec => Ok(()),
-            policy => Err(format!("appendfsync is {:?}", policy.unwrap_or_default())),
-        }))
+        Ok(found.iter().try_for_each(|pairs| check_policy(pairs, self.settings.durability)))
     }
 
     /// Asks every server that is written to.
@@ -78,6 +75,26 @@ impl RedisStorage {
 
     fn unfit(&self, finding: &str) -> Error {
         self.call("write to", None).error(ErrorCode::CONFIG, finding)
+    }
+}
+
+/// Whether a server's answer about its file, names and values by turns, is what the options ask for.
+fn check_policy(pairs: &[String], durability: Durability) -> Result<(), String> {
+    let value = |name: &str| {
+        let mut pairs = pairs.chunks_exact(2);
+        pairs.find_map(|pair| pair.first().filter(|found| *found == name).and(pair.last()))
+    };
+    match value("appendfsync").map(String::as_str) {
+        Some("always") => {}
+        Some("everysec") if durability == Durability::Everysec => {}
+        policy => return Err(format!("appendfsync is {:?}", policy.unwrap_or_default())),
+    }
+    match value("no-appendfsync-on-rewrite").map(String::as_str) {
+        Some("no") => Ok(()),
+        found => Err(format!(
+            "no-appendfsync-on-rewrite is {:?}, expected \"no\": else nothing is synchronised while the file is rewritten",
+            found.unwrap_or_default()
+        )),
     }
 }
 

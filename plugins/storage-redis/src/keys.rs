@@ -33,6 +33,19 @@ pub(crate) struct Located<'a> {
     pub(crate) object: String,
 }
 
+impl Located<'_> {
+    /// Whether the object is of no use without records that were written before it: a record but a session's first, a
+    /// manifest, or a rewritten snapshot.
+    pub(crate) fn continues(&self) -> bool {
+        let later = |number: &str| number.bytes().any(|digit| digit != b'0');
+        match self.member.split_once('/') {
+            Some(("d", number)) => number.bytes().all(|byte| byte.is_ascii_digit()) && later(number),
+            Some(("m" | "g", _)) => true,
+            _ => false,
+        }
+    }
+}
+
 impl Layout {
     /// Names that begin with a prefix without braces and slashes.
     pub(crate) fn new(prefix: String) -> Self {
@@ -91,6 +104,22 @@ mod tests {
         let root = layout.locate("agents/a/s").unwrap();
         assert_eq!((root.group, root.index.as_str()), ("", "{persist}:index"));
         assert_eq!(root.object, "{persist}:object:agents/a/s");
+    }
+
+    #[test]
+    fn what_continues_a_session_is_told_by_its_key() {
+        let layout = Layout::new("p".to_owned());
+        for (member, continues) in [
+            ("d/0000000000", false),
+            ("d/0000000010", true),
+            ("m/0000000001", true),
+            ("g/0000000001-0a/0000000000", true),
+            ("n/name/0000000003", false),
+            ("w/0000000000/name/0000000001", false),
+        ] {
+            let key = format!("agents/a/s/{member}");
+            assert_eq!(layout.locate(&key).unwrap().continues(), continues, "{member}");
+        }
     }
 
     #[test]

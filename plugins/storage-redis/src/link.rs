@@ -14,7 +14,7 @@ use redis::{
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::config::Settings;
-use crate::error::Failure;
+use crate::error::{Failure, is_elsewhere};
 
 /// A connection that nobody used for so long is tried before it is trusted: the server, or something between, may have
 /// closed it, and a creation that is sent into a closed connection leaves open whether it happened.
@@ -127,6 +127,8 @@ impl Server {
         match &outcome {
             // Others that were open at the same time are most likely as dead.
             Err(error) if error.is_unrecoverable_error() => self.idle().clear(),
+            // After a failover, the name that was connected to may stand for another server.
+            Err(error) if is_elsewhere(error) => self.idle().clear(),
             _ => self.idle().push((connection, Instant::now())),
         }
         outcome.map_err(Failure::Request)

@@ -8,13 +8,36 @@ use crate::error::{Call, Failure};
 use crate::keys::Located;
 use crate::link::{outcome, transaction};
 
-/// Lets every key of a group expire at the same moment. The keys are those that its index names; they lie in its slot.
-const REFRESH: &str = "
+/// Writes an object of a session that expires, and lets every key of the session expire at the same moment. The keys are
+/// those that its index names; they lie in its slot. An object that continues a session is refused where the session has
+/// no records left.
+///
+/// `KEYS`: the index, the object, and on a single server the index at the root. `ARGV`: the seconds, what the keys of
+/// objects begin with, the object's member, its bytes, whether the key must be free, whether it continues a session, and
+/// the group.
+const WRITE_EXPIRING: &str = "
+local function has(from, to)
+    return redis.call('ZRANGE', KEYS[1], from, to, 'BYLEX', 'LIMIT', 0, 1)[1]
+end
+if ARGV[6] == '1' and not has('[d/', '(d0') and not has('[g/', '(g0') then return 'EXPIRED' end
+local written = 'TAKEN'
+if ARGV[5] == '0' or redis.call('EXISTS', KEYS[2]) == 0 then
+    redis.call('SET', KEYS[2], ARGV[4])
+    written = 'WRITTEN'
+end
+redis.call('ZADD', KEYS[1], 0, ARGV[3])
+if KEYS[3] then redis.call('ZADD', KEYS[3], 0, ARGV[7]) end
 local at = redis.call('TIME')[1] + ARGV[1]
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
     redis.call('EXPIREAT', ARGV[2] .. member, at)
 end
 redis.call('EXPIREAT', KEYS[1], at)
+return written";
+
+/// Removes a group's name from the index at the root when nothing is left in the group. `KEYS`: the group's index and that
+/// at the root. `ARGV`: the group.
+const FORGET: &str = "
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('ZREM', KEYS[2], ARGV[1]) end
 return 0";
 
 impl RedisStorage {
@@ -23,14 +46,9 @@ impl RedisStorage {
         let at = self.layout.locate(key)?;
         let call = self.call("create", Some(key));
         self.prepare(&call, &at, data).await?;
-        let mut change = pipe();
-        change.cmd("SET").arg(&at.object).arg(data).arg("NX");
-        let change = self.transaction(change, &at);
+        let change = self.writing(&at, data, true);
         let created = self.settings.retry.repeat_unapplied("create", |_| self.change(call, &change)).await?;
-        match created {
-            Value::Nil => Err(Error::already_exists(key)),
-            _ => Ok(()),
-        }
+        written(&call, key, &created)
     }
 
     /// Writes an object, whether or not its key is taken.
@@ -38,10 +56,9 @@ impl RedisStorage {
         let at = self.layout.locate(key)?;
         let call = self.call("write", Some(key));
         self.prepare(&call, &at, data).await?;
-        let mut change = pipe();
-        change.set(&at.object, data);
-        let change = self.transaction(change, &at);
-        self.settings.retry.repeat("write", |_| self.change(call, &change)).await.map(drop)
+        let change = self.writing(&at, data, false);
+        let replaced = self.settings.retry.repeat("write", |_| self.change(call, &change)).await?;
+        written(&call, key, &replaced)
     }
 
     /// Removes an object, if it is there.
@@ -50,6 +67,11 @@ impl RedisStorage {
         let call = self.call("delete", Some(key));
         let mut change = pipe();
         change.del(&at.object).zrem(&at.index, at.member);
+        // In a cluster, the index at the root may lie on another node.
+        if !at.group.is_empty() && !self.settings.cluster {
+            let forget = change.cmd("EVAL").arg(FORGET).arg(2).arg(&at.index);
+            forget.arg(self.layout.index("")).arg(at.group);
+        }
         let change = self.whole(&change);
         self.settings.retry.repeat("delete", |_| self.change(call, &change)).await.map(drop)
     }
@@ -80,16 +102,24 @@ impl RedisStorage {
         entered.map(drop).map_err(|error| error.not_applied(true))
     }
 
-    /// Makes one transaction of the change of an object, with what else must happen at the same time.
-    fn transaction(&self, mut commands: Pipeline, at: &Located<'_>) -> Change {
-        commands.zadd(&at.index, at.member, 0);
-        if !at.group.is_empty() {
-            if !self.settings.cluster {
-                commands.zadd(self.layout.index(""), at.group, 0);
+    /// Makes one transaction of the writing of an object, with what else must happen at the same time.
+    fn writing(&self, at: &Located<'_>, data: &[u8], if_absent: bool) -> Change {
+        let mut commands = pipe();
+        let root = Some(self.layout.index("")).filter(|_| !at.group.is_empty() && !self.settings.cluster);
+        if let Some(ttl) = self.settings.ttl.filter(|_| !at.group.is_empty()) {
+            let keys = if root.is_some() { 3 } else { 2 };
+            let eval =
+                commands.cmd("EVAL").arg(WRITE_EXPIRING).arg(keys).arg(&at.index).arg(&at.object).arg(root);
+            eval.arg(ttl.as_secs()).arg(self.layout.object(at.group, "")).arg(at.member).arg(data);
+            eval.arg(u8::from(if_absent)).arg(u8::from(at.continues())).arg(at.group);
+        } else {
+            let set = commands.cmd("SET").arg(&at.object).arg(data);
+            if if_absent {
+                set.arg("NX");
             }
-            if let Some(ttl) = self.settings.ttl {
-                let eval = commands.cmd("EVAL").arg(REFRESH).arg(1).arg(&at.index);
-                eval.arg(ttl.as_secs()).arg(self.layout.object(at.group, ""));
+            commands.zadd(&at.index, at.member, 0);
+            if let Some(root) = root {
+                commands.zadd(root, at.group, 0);
             }
         }
         self.whole(&commands)
@@ -128,6 +158,23 @@ impl RedisStorage {
             return Err(call.error(ErrorCode::NOT_DURABLE, &finding));
         }
         Ok(outcome.into_iter().next().unwrap_or(Value::Nil))
+    }
+}
+
+/// What the first answer to the writing of an object says.
+fn written(call: &Call<'_>, key: &str, answer: &Value) -> Result<()> {
+    let text = match answer {
+        Value::BulkString(text) => text.as_slice(),
+        _ => &[],
+    };
+    match (answer, text) {
+        (Value::Nil, _) | (_, b"TAKEN") => Err(Error::already_exists(key)),
+        (_, b"EXPIRED") => {
+            let finding = "the session has expired (ttl_seconds), so that nothing it builds on is left; open the session \
+                           anew, under another id, and save there";
+            Err(call.error(ErrorCode::OTHER, finding).not_applied(true))
+        }
+        _ => Ok(()),
     }
 }
 

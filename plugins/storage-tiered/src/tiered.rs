@@ -2,72 +2,66 @@
 
 mod cache;
 mod entry;
+mod flights;
+mod looks;
 mod lru;
+mod patience;
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use persist_plugin_api::{
     Bytes, Capabilities, ErrorCode, ListPage, ListRequest, ObjectMeta, Part, ReadPurpose, Request, Result,
     StorageAdapter,
 };
-use tokio::sync::{Mutex as AsyncMutex, RwLock};
 
 use crate::config::TieredConfig;
 use crate::marker::MARKER;
 use cache::{Cache, Namespace};
+use flights::{Flight, Flights};
+use looks::Looks;
 
 /// Keeps objects in a remote adapter, and copies of them in a cache that answers reads of contents.
 pub struct TieredStorage {
     remote: Part,
     cache: Cache,
-    seen: Mutex<Seen>,
-    /// One at a time looks at the marker; the others then know.
-    looking: AsyncMutex<()>,
-    /// How often an object was replaced or removed. What was read before the last time may be out of date, and is not kept.
-    removals: RwLock<u64>,
-}
-
-/// Which store the remote was last seen to hold.
-#[derive(Default)]
-struct Seen {
-    namespace: Option<Namespace>,
-    /// The request that looked last.
-    by: Option<Arc<str>>,
+    /// Which store the remote was last seen to hold.
+    seen: Mutex<Option<Namespace>>,
+    looks: Looks,
+    flights: Flights,
 }
 
 impl TieredStorage {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, Option<Namespace>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn namespace(&self) -> Option<Namespace> {
-        self.seen().namespace.clone()
+        *self.seen()
     }
 
-    /// Notes the store that the remote holds.
+    /// Notes the store that the remote holds, for the request that has just found it.
     fn note(&self, marker: Option<&[u8]>) {
-        let seen = Seen { namespace: marker.map(Namespace::of_marker), by: Request::current().id };
-        *self.seen() = seen;
+        let namespace = marker.map(Namespace::of_marker);
+        self.looks.found(Request::current().id, Instant::now(), namespace);
+        *self.seen() = namespace;
     }
 
     /// Looks which store the remote holds, once for each request: copies of one that was there before are not of this one.
     async fn look(&self) -> Option<Namespace> {
-        let _one = self.looking.lock().await;
-        let request = Request::current().id;
-        {
-            let seen = self.seen();
-            if request.is_some() && seen.by == request {
-                return seen.namespace.clone();
-            }
-        }
-        match ReadPurpose::Consult.scope(self.remote.load(MARKER)).await {
-            Ok(marker) => self.note(Some(&marker)),
-            Err(error) if error.code() == ErrorCode::NOT_FOUND => self.note(None),
-            // The read itself will tell what is wrong.
-            Err(_) => return None,
-        }
-        self.namespace()
+        let look = self.looks.of(Request::current().id, Instant::now());
+        let found = look.get_or_try_init(|| async {
+            let namespace = match ReadPurpose::Consult.scope(self.remote.load(MARKER)).await {
+                Ok(marker) => Some(Namespace::of_marker(&marker)),
+                Err(error) if error.code() == ErrorCode::NOT_FOUND => None,
+                // The read itself will tell what is wrong.
+                Err(error) => return Err(error),
+            };
+            *self.seen() = namespace;
+            Ok(namespace)
+        });
+        found.await.ok().copied().flatten()
     }
 
     /// Reads contents: from the cache, or from the remote and then into the cache.
@@ -76,15 +70,24 @@ impl TieredStorage {
         if let Some(object) = self.cache.get(&namespace, key).await {
             return Ok(object);
         }
-        let removals = *self.removals.read().await;
+        let flight = self.flights.begin(key);
+        let removals = *flight.removals.read().await;
         let object = self.remote.load(key).await?;
-        self.keep(removals, &namespace, key, &object).await;
+        self.keep(&flight, removals, &namespace, key, &object).await;
         Ok(object)
     }
 
-    /// Puts an object into the cache, unless one was removed since `removals` was read: then this may be it.
-    async fn keep(&self, removals: u64, namespace: &Namespace, key: &str, object: &Bytes) {
-        let now = self.removals.read().await;
+    /// Puts an object into the cache, unless it was removed or replaced since `removals` was read.
+    async fn keep(
+        &self,
+        flight: &Flight<'_>,
+        removals: u64,
+        namespace: &Namespace,
+        key: &str,
+        object: &Bytes,
+    ) {
+        // Whoever removes it waits until the copy is there, and removes that as well.
+        let now = flight.removals.read().await;
         if *now == removals {
             self.cache.put(namespace, key, object).await;
         }
@@ -95,7 +98,8 @@ impl TieredStorage {
         if key == MARKER {
             self.note(None);
         } else if let Some(namespace) = self.namespace() {
-            let mut removals = self.removals.write().await;
+            let flight = self.flights.begin(key);
+            let mut removals = flight.removals.write().await;
             *removals += 1;
             self.cache.evict(&namespace, key).await;
         }
@@ -112,8 +116,8 @@ impl StorageAdapter for TieredStorage {
             remote: config.remote,
             cache,
             seen: Mutex::default(),
-            looking: AsyncMutex::default(),
-            removals: RwLock::default(),
+            looks: Looks::default(),
+            flights: Flights::default(),
         })
     }
 
@@ -133,12 +137,13 @@ impl StorageAdapter for TieredStorage {
     }
 
     async fn save_if_absent(&self, key: &str, data: Bytes) -> Result<()> {
-        let removals = *self.removals.read().await;
+        let flight = self.flights.begin(key);
+        let removals = *flight.removals.read().await;
         self.remote.save_if_absent(key, data.clone()).await?;
         if key == MARKER {
             self.note(Some(&data));
         } else if let Some(namespace) = self.namespace() {
-            self.keep(removals, &namespace, key, &data).await;
+            self.keep(&flight, removals, &namespace, key, &data).await;
         }
         Ok(())
     }

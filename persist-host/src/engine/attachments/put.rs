@@ -19,15 +19,24 @@ pub(super) struct Draft {
     write_id: WriteId,
 }
 
+/// What becomes of an attachment that is there with another content.
+pub(super) enum Existing<'a> {
+    /// As whoever attaches has said.
+    Mode(AttachMode),
+    /// It is replaced if it came from this store, by a copy.
+    CopiedFrom(&'a Store),
+}
+
 impl Draft {
     pub(super) fn new(content: Bytes, media_type: Option<String>) -> Self {
         let media_type = media_type.filter(|media_type| media_type != Attachment::DEFAULT_MEDIA_TYPE);
         Self { content, media_type, timestamp: Timestamp::now(), write_id: WriteId::random() }
     }
 
-    /// One that was attached elsewhere, and keeps the time at which it was.
-    pub(super) fn copied(info: &AttachmentInfo, content: Bytes) -> Self {
-        Self { timestamp: info.timestamp, ..Self::new(content, Some(info.media_type.clone())) }
+    /// One that was attached elsewhere: it keeps the time at which it was, and its write id tells that it is a copy.
+    pub(super) fn copied(place: &Place, info: &AttachmentInfo, content: Bytes) -> Self {
+        let write_id = copy_id(&place.prefix, info.timestamp, info.content_hash, &info.media_type);
+        Self { timestamp: info.timestamp, write_id, ..Self::new(content, Some(info.media_type.clone())) }
     }
 }
 
@@ -44,7 +53,7 @@ impl Store {
         &self,
         place: &Place,
         draft: &Draft,
-        mode: AttachMode,
+        existing: Existing<'_>,
     ) -> Result<(AttachmentInfo, bool)> {
         let form = self.encode_attachment(place, draft).await?;
         let mut version = 0;
@@ -62,12 +71,29 @@ impl Store {
             if found.content_hash == form.0.content_hash && found.media_type() == form.0.media_type() {
                 return Ok((newest.info(), false));
             }
-            match mode {
-                AttachMode::Keep => return Ok((newest.info(), false)),
-                AttachMode::Once => return Err(taken(place, &newest.info())),
-                AttachMode::Upsert => version = found.version + 1,
+            match existing {
+                Existing::Mode(AttachMode::Keep) => return Ok((newest.info(), false)),
+                Existing::Mode(AttachMode::Once) => return Err(taken(place, &newest.info())),
+                Existing::Mode(AttachMode::Upsert) => {}
+                Existing::CopiedFrom(from)
+                    if is_copy(place, found) || from.has_version(place, found).await? => {}
+                Existing::CopiedFrom(from) => return Err(diverged(from, self, place, &newest.info())),
+            }
+            version = found.version + 1;
+        }
+    }
+
+    /// Whether a version of an attachment has the same content as one of another store.
+    async fn has_version(&self, place: &Place, other: &Attachment) -> Result<bool> {
+        for (number, _) in self.list_numbers(&place.prefix).await? {
+            if let Some(version) = self.read_version(&place.prefix, number).await?
+                && version.attachment.content_hash == other.content_hash
+                && version.attachment.media_type() == other.media_type()
+            {
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
     /// Creates one version, and finds out by its write id how that ended.
@@ -165,6 +191,32 @@ impl Store {
 
 fn stored_len(encoded: &Encoded) -> u64 {
     encoded.frames.iter().map(|frame| frame.stored_len).sum()
+}
+
+/// The write id of a copy, by which later copies tell it from what was attached in the target itself.
+fn copy_id(prefix: &str, timestamp: Timestamp, content_hash: ContentHash, media_type: &str) -> WriteId {
+    let copy = format!("copy\0{prefix}\0{timestamp}\0{content_hash}\0{media_type}");
+    let ContentHash(digest) = ContentHash::of(copy.as_bytes());
+    WriteId(std::array::from_fn(|at| digest[at]))
+}
+
+fn is_copy(place: &Place, found: &Attachment) -> bool {
+    let copied = copy_id(&place.prefix, found.timestamp, found.content_hash, found.media_type());
+    found.storage.write_id == copied
+}
+
+/// An attachment of the target that was attached there.
+fn diverged(from: &Store, to: &Store, place: &Place, found: &AttachmentInfo) -> Error {
+    let (from, to) = (&from.options().name, &to.options().name);
+    let message = format!(
+        "the {} has a content of its own in the store {to:?}, which is none that it has or had in {from:?}; it stays",
+        place.describe()
+    );
+    Error::new(ErrorKind::Conflict, "copy_diverged", message)
+        .with_context("snapshot", format!("{}@{}", place.session, place.index))
+        .with_context("version", found.version)
+        .with_context("content_hash", found.content_hash)
+        .with_hint("attach the same content in both stores, and copy again")
 }
 
 fn taken(place: &Place, found: &AttachmentInfo) -> Error {

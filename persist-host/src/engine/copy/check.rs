@@ -36,14 +36,18 @@ impl Store {
     /// Nobody should write to either meanwhile: what is deleted, labelled or attached in between is a difference.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] without such a session; [`ErrorKind::Integrity`] with the code `copy_differs`, the snapshot
-    /// and what is different, or when either cannot be read; otherwise what the backends or codecs report.
+    /// [`ErrorKind::NotFound`] without such a session in the target, unless the source's has no record;
+    /// [`ErrorKind::Integrity`] with the code `copy_differs`, the snapshot and what is different, or when either cannot be
+    /// read; otherwise what the backends or codecs report.
     pub async fn check_copy(&self, to: &Self, session: &SessionRef) -> Result<CheckedCopy> {
         let operation = self.operation(Operation::CheckCopy, session);
         let work = async {
             self.open_marker().await?;
+            let (source, target) = try_join(self.read_view(session), to.view_if_any(session)).await?;
+            if source.head.is_none() && target.head.is_none() {
+                return Ok(CheckedCopy::default());
+            }
             to.open_marker().await?;
-            let (source, target) = try_join(self.read_view(session), to.read_view(session)).await?;
             let end = target.head.ok_or_else(|| no_session(session))?;
             let checked = self.compare_rows(to, session, end).await?;
             let boundary = source.decisions.boundary.max(target.decisions.boundary);

@@ -10,7 +10,6 @@ use crate::engine::fetch::{Fetched, Reading};
 use crate::engine::head::{HeadRecord, View};
 use crate::engine::manifest::{AMBIGUOUS_ATTEMPTS, Decisions};
 use crate::engine::objects::Created;
-use crate::engine::purpose;
 use crate::format::{FormatError, Mark, MarkKind, Record, SnapshotObject};
 use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, key};
 
@@ -41,15 +40,12 @@ pub(super) async fn find(
     decisions: Decisions,
 ) -> Result<Found> {
     if decisions.is_live(index) {
-        let read = || async {
-            Ok(match from.fetch(session, index, Some(decisions.clone())).await? {
-                Reading::Found(fetched) => Some(from.build_state(fetched).await?),
-                Reading::NoSnapshot | Reading::Nothing => None,
-            })
-        };
-        match purpose::with_copies(read).await {
-            Ok(Some((fetched, state))) => return Ok(Found::Snapshot(fetched, state)),
-            Ok(None) => {}
+        match from.fetch(session, index, Some(decisions)).await {
+            Ok(Reading::Found(fetched)) => {
+                let (fetched, state) = from.build_state(fetched).await?;
+                return Ok(Found::Snapshot(fetched, state));
+            }
+            Ok(Reading::NoSnapshot | Reading::Nothing) => {}
             // It was deleted just now.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),

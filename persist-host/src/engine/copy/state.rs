@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::decisions::merged;
 use super::{diverged, same_record};
 use crate::engine::Store;
-use crate::engine::errors::no_session;
 use crate::engine::head::View;
 use crate::engine::manifest::Decisions;
 use crate::format::{IndexSet, Record};
@@ -17,7 +16,8 @@ use crate::{Result, SessionRef, SnapshotIndex, key};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CopyState {
-    /// Whether copying the session would change nothing.
+    /// Whether nothing is left to copy. Where everything was deleted, copying may still write a manifest that notes which of the
+    /// target's records are marks.
     pub complete: bool,
     /// How many snapshots of the source come after the copy's end. An index that a collection used up may count, too.
     pub missing: u64,
@@ -28,25 +28,24 @@ impl Store {
     /// both have is looked at, since identities are chained and one that is equal vouches for all before it; of
     /// attachments, headers are compared.
     ///
-    /// That what is there can be read is not checked: that is what [`check_copy`](Self::check_copy) does.
+    /// A session without any record, of which a first save or copy left nothing else, has nothing to copy: it is complete
+    /// if the target has none either. That what is there can be read is not checked: that is what [`check_copy`](Self::check_copy) does.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) without such a session;
-    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when the target's session is no copy of it;
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) without such a store; [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when the target's session is no copy of it;
     /// [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) when what is looked at is damaged; otherwise what the
     /// backends report.
     pub async fn copy_state(&self, to: &Self, session: &SessionRef) -> Result<CopyState> {
         let operation = self.operation(Operation::CopyState, session);
         let work = async {
             self.open_marker().await?;
-            let there = async {
-                match to.store_id().await? {
-                    Some(_) => to.read_view(session).await,
-                    None => Ok(View::default()),
-                }
+            let (source, target) = try_join(self.read_view(session), to.view_if_any(session)).await?;
+            let Some(head) = source.head else {
+                return match target.head {
+                    None => Ok(CopyState { complete: true, missing: 0 }),
+                    Some(end) => Err(diverged(self, to, session, end, "only the target has a record there")),
+                };
             };
-            let (source, target) = try_join(self.read_view(session), there).await?;
-            let head = source.head.ok_or_else(|| no_session(session))?;
             let missing = missing(&source.decisions, &target, head);
             let Some(end) = target.head else { return Ok(CopyState { complete: false, missing }) };
             if end > head {
@@ -70,6 +69,14 @@ impl Store {
             Ok(CopyState { complete, missing })
         };
         operation.run(work).await
+    }
+
+    /// What is known of a session in a store that need not be there yet.
+    pub(super) async fn view_if_any(&self, session: &SessionRef) -> Result<View> {
+        match self.store_id().await? {
+            Some(_) => self.read_view(session).await,
+            None => Ok(View::default()),
+        }
     }
 
     /// Whether the source has a record after the end of a copy that was just made.

@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{DateTime, doc};
 use persist_plugin_api::{Bytes, ErrorCode, StorageAdapter as _};
-use persist_test_support::SecantusDb;
+use persist_test_support::{Fault, Proxy, Rule, SecantusDb};
 use serde_json::json;
 
 use crate::{collection, open, text};
@@ -88,6 +88,25 @@ async fn what_a_crash_leaves_is_removed_a_day_later() {
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].get_str("_id").unwrap(), "young");
     assert!(next.load("kept").await.unwrap() == sample(2 * MIB, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_whose_answer_was_lost_counts_once() {
+    let server = SecantusDb::start();
+    let proxy = Proxy::start(([127, 0, 0, 1], server.port()).into());
+    let database = SecantusDb::database("lost");
+    let uri = format!("mongodb://{}/?directConnection=true", proxy.address());
+    let store = open(&server, json!({"database": database, "uri": uri})).await;
+    store.save("k", sample(2 * MIB, 1)).await.unwrap();
+    let wanted = b"\x02update\0\x08\0\0\0persist\0".to_vec();
+    let lost = proxy.arm(Rule::holding(wanted, Fault::DropReply));
+    store.save("k", sample(3 * MIB, 2)).await.unwrap();
+    assert_eq!(lost.count(), 1);
+    assert!(store.load("k").await.unwrap() == sample(3 * MIB, 2));
+    let chunks = collection(&server, &database, "persist_chunks").await;
+    let marks = collection(&server, &database, "persist_marks").await;
+    assert_eq!(chunks.count_documents(doc! {}).await.unwrap(), 3);
+    assert_eq!(marks.count_documents(doc! {}).await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,6 +61,19 @@ async fn a_server_that_is_down_is_named_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_back_is_found_while_it_is_waited_for() {
+    let mut server = SecantusDb::start();
+    let options = json!({"server_selection_timeout_ms": 1500, "retry": {"max_attempts": 1}});
+    let store = open(&server, options).await;
+    store.save("k", Bytes::from_static(b"value")).await.unwrap();
+    server.kill();
+    while store.load("k").await.is_ok() {}
+    store.load("k").await.unwrap_err();
+    server.restart();
+    assert_eq!(store.load("k").await.unwrap(), "value");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_creation_without_an_answer_is_left_open() {
     let server = SecantusDb::start();
     let process = server.process_id().expect("an own server").to_string();

@@ -11,7 +11,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use crc_fast::CrcAlgorithm;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
-use http::{Request, Response};
+use http::{Method, Request, Response};
+use opendal::raw::Operation;
 use opendal::{Buffer, Error, ErrorKind};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use persist_plugin_api::{Bytes, Result};
@@ -82,7 +83,7 @@ impl GcsRequests {
             .header(CONTENT_LENGTH, body.len());
         let answer = self.send(client, seen, request, body).await?;
         match answer.status().as_u16() {
-            200 | 201 => Ok(()),
+            200 | 201 => written(answer.body()),
             412 => Err(Error::new(ErrorKind::ConditionNotMatch, "the object exists")),
             status => Err(Error::new(ErrorKind::Unexpected, format!("HTTP status {status}"))),
         }
@@ -124,7 +125,9 @@ impl GcsRequests {
     ) -> Result<Response<Buffer>, Error> {
         let wrong =
             |error: http::Error| Error::new(ErrorKind::Unexpected, "build the request").set_source(error);
-        let (mut parts, body) = request.body(body).map_err(wrong)?.into_parts();
+        let operation =
+            if request.method_ref() == Some(&Method::GET) { Operation::Stat } else { Operation::Write };
+        let (mut parts, body) = request.extension(operation).body(body).map_err(wrong)?.into_parts();
         let transport = client.transporter(seen);
         if let Some(signer) = &self.signer {
             let signer = signer.clone().with_context(context().with_http_send(transport.clone()));
@@ -137,6 +140,15 @@ impl GcsRequests {
             parts.headers.remove(HOST);
         }
         transport.send(Request::from_parts(parts, body)).await
+    }
+}
+
+/// Takes only the service's own answer for a success: something in between may answer with a page of its own.
+fn written(answer: &Buffer) -> Result<(), Error> {
+    let object: serde_json::Value = serde_json::from_slice(&answer.to_bytes()).unwrap_or_default();
+    match object.get("generation") {
+        Some(_) => Ok(()),
+        None => Err(Error::new(ErrorKind::Unexpected, "the answer does not describe the object")),
     }
 }
 

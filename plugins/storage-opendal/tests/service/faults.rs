@@ -6,7 +6,7 @@ use persist_plugin_api::{Bytes, ErrorCode, ListRequest};
 use serde_json::json;
 
 use crate::fake::{Answer, Fake, Request};
-use crate::{SECRET, open, text};
+use crate::{SECRET, WRITTEN, open, text};
 
 const ADAPTERS: [&str; 2] = ["azblob", "gcs"];
 
@@ -59,12 +59,64 @@ async fn a_creation_whose_answer_is_lost_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_page_of_something_in_between_is_no_write() {
+    for adapter in ADAPTERS {
+        for redirects in [true, false] {
+            let fake = Fake::start(move |request, _| {
+                let page = match redirects && request.target != "/login" {
+                    true => Answer::Header(302, "Location: /login"),
+                    false => Answer::Status(200, "<html>Log in</html>"),
+                };
+                unless_probe(request, page)
+            });
+            let store = open(adapter, fake.endpoint(), json!({})).await;
+            for error in [
+                store.save("k", Bytes::from_static(b"v")).await.unwrap_err(),
+                store.save_if_absent("k", Bytes::from_static(b"v")).await.unwrap_err(),
+            ] {
+                let code = if redirects { ErrorCode::CONFIG } else { ErrorCode::UNAVAILABLE };
+                assert_eq!(error.code(), code, "{}", text(&error));
+                assert!(!error.is_not_applied() && error.message().contains("proxy"), "{error}");
+            }
+            assert!(fake.requests().iter().all(|request| request.target != "/login"), "{adapter}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_lists_in_another_order_is_refused() {
+    let azure = "<EnumerationResults><Blobs>\
+        <Blob><Name>b</Name><Properties><Last-Modified>Thu, 01 Jan 2026 00:00:00 GMT</Last-Modified><Etag>e</Etag>\
+        <Content-Length>1</Content-Length><Content-Type/><Content-MD5/></Properties></Blob>\
+        <Blob><Name>a</Name><Properties><Last-Modified>Thu, 01 Jan 2026 00:00:00 GMT</Last-Modified><Etag>e</Etag>\
+        <Content-Length>1</Content-Length><Content-Type/><Content-MD5/></Properties></Blob>\
+        </Blobs><NextMarker/></EnumerationResults>";
+    let google = r#"{"items":[{"name":"b","size":"1","updated":"2026-01-01T00:00:00Z"},
+                     {"name":"a","size":"1","updated":"2026-01-01T00:00:00Z"}]}"#;
+    for (adapter, listing) in [("azblob", azure), ("gcs", google)] {
+        let fake = Fake::start(move |_, _| Answer::Status(200, listing));
+        let store = open(adapter, fake.endpoint(), json!({})).await;
+        let first = store.list(ListRequest::below("").limit(1)).await.unwrap();
+        assert_eq!(first.objects[0].key, "b", "{adapter}");
+        // Another process begins again, and would leave out what it takes for listed.
+        let other = open(adapter, fake.endpoint(), json!({})).await;
+        let next = ListRequest::below("").limit(1).continued(first.next);
+        for error in
+            [other.list(next).await.unwrap_err(), store.list(ListRequest::below("")).await.unwrap_err()]
+        {
+            assert_eq!(error.code(), ErrorCode::UNSUPPORTED, "{}", text(&error));
+            assert!(error.message().contains("another order"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_creation_that_was_refused_for_a_time_is_sent_again() {
     for adapter in ADAPTERS {
         let fake = Fake::start(|request, before| {
             unless_probe(
                 request,
-                if before < 3 { Answer::Status(429, "") } else { Answer::Status(201, "{}") },
+                if before < 3 { Answer::Status(429, "") } else { Answer::Status(201, WRITTEN) },
             )
         });
         let store = open(adapter, fake.endpoint(), json!({})).await;
@@ -78,7 +130,7 @@ async fn a_replacement_whose_answer_is_lost_is_sent_again_and_stays_unclear() {
     for adapter in ADAPTERS {
         let fake = Fake::start(|_, before| match before {
             0 => Answer::HangUp,
-            _ => Answer::Status(201, "{}"),
+            _ => Answer::Status(201, WRITTEN),
         });
         let store = open(adapter, fake.endpoint(), json!({})).await;
         store.save("k", Bytes::from_static(b"v")).await.unwrap();

@@ -4,7 +4,7 @@ use persist_plugin_api::{Bytes, ErrorCode};
 use serde_json::json;
 
 use crate::fake::{Answer, Fake, Request};
-use crate::{open, text};
+use crate::{WRITTEN, open, text};
 
 const ADAPTERS: [&str; 2] = ["azblob", "gcs"];
 
@@ -13,7 +13,7 @@ async fn a_service_that_ignores_the_condition_is_found_out_before_the_first_writ
     for adapter in ADAPTERS {
         let fake = Fake::start(|request, _| match request.method.as_str() {
             "GET" => Answer::Status(200, "{}"),
-            _ => Answer::Status(201, "{}"),
+            _ => Answer::Status(201, WRITTEN),
         });
         let store = open(adapter, fake.endpoint(), json!({})).await;
         assert!(fake.requests().is_empty(), "opening sends nothing");

@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 /// A key of an account that may appear nowhere.
 const SECRET: &str = "YS1zZWNyZXQtdGhhdC1ub2JvZHktbWF5LXNlZQ==";
 
+/// What Google answers to a write. Azure answers nothing.
+const WRITTEN: &str = r#"{"generation":"1"}"#;
+
 /// Opens an adapter by its name.
 async fn try_open(adapter: &str, options: Value) -> Result<Box<dyn DynStorage>> {
     match adapter {

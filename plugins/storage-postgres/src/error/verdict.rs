@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use persist_plugin_api::ErrorCode;
+use tokio_postgres::error::Severity;
 
 /// What the host is told.
 #[derive(Debug)]
@@ -19,7 +20,8 @@ impl Verdict {
     /// Of an error that a statement ended with.
     pub(super) fn of_statement(error: &tokio_postgres::Error) -> Self {
         if let Some(refusal) = error.as_db_error() {
-            return Self::of_state(refusal.code().code(), refusal.message());
+            let verdict = Self::of_state(refusal.code().code(), refusal.message());
+            return verdict.after(refusal.parsed_severity());
         }
         // The connection may have broken before the statement was sent or after it was carried out.
         let finding = if error.is_closed() || cause::<io::Error>(error).is_some() {
@@ -137,6 +139,13 @@ impl Verdict {
         }
     }
 
+    /// Of a statement that was sent: only an error proper undoes it. What ends a session (FATAL, PANIC) may come after the
+    /// commit, or from a pooler that does not know what the server did.
+    fn after(mut self, severity: Option<Severity>) -> Self {
+        self.certain &= severity == Some(Severity::Error);
+        self
+    }
+
     fn new(code: ErrorCode, retryable: bool, certain: bool, finding: impl Into<String>) -> Self {
         Self { code, retryable, certain, finding: finding.into() }
     }
@@ -201,5 +210,16 @@ mod tests {
         assert_eq!(state("08006"), ("unavailable", true, false));
         assert_eq!(state("58030"), ("other", false, false));
         assert_eq!(state("XX000"), ("other", false, false));
+    }
+
+    #[test]
+    fn what_ends_the_session_proves_nothing() {
+        for state in ["42601", "P0001", "55P03"] {
+            let certain = |severity| Verdict::of_state(state, "text").after(severity).certain;
+            assert!(certain(Some(Severity::Error)), "{state}");
+            for severity in [Some(Severity::Fatal), Some(Severity::Panic), None] {
+                assert!(!certain(severity), "{state} {severity:?}");
+            }
+        }
     }
 }

@@ -110,6 +110,9 @@ fn no_message_repeats_a_secret() {
         format!("postgresql://u:p@h/d?sslmode={PLANTED}"),
         format!("http://u:{PLANTED}@h/d"),
         PLANTED.to_owned(),
+        format!("postgresql://u:p@{PLANTED}@h/d"),
+        format!("postgresql://u:p@/{PLANTED}@h/d"),
+        format!("postgresql://u:p@x?{PLANTED}@h/d"),
     ] {
         let config: PostgresConfig = serde_json::from_value(json!({"url": url})).unwrap();
         let error = Server::new(&config, &|_| None).err().unwrap();
@@ -118,4 +121,34 @@ fn no_message_repeats_a_secret() {
     let server = server(json!({"url": format!("postgresql://u:{PLANTED}@h/d")})).unwrap();
     assert_eq!(password(&server), Some(PLANTED));
     assert!(!format!("{:?} {}", server.connection, server.address).contains(PLANTED));
+}
+
+#[test]
+fn an_unescaped_at_sign_is_asked_for_in_its_other_form() {
+    let error = server(json!({"url": "postgresql://u:a@b@h/d"})).err().unwrap();
+    assert!(error.message().contains("%40"), "{error}");
+}
+
+#[test]
+fn of_several_hosts_the_one_that_writes_is_chosen_unless_the_url_says_otherwise() {
+    let session = |url: &str| server(json!({"url": url})).unwrap().connection.get_target_session_attrs();
+    assert_eq!(session("postgresql://a,b/d"), TargetSessionAttrs::ReadWrite);
+    assert_eq!(session("postgresql://a,b/d?target_session_attrs=any"), TargetSessionAttrs::Any);
+    assert_eq!(session("postgresql://a/d"), TargetSessionAttrs::Any);
+    let of_environment = server_in(json!({}), &[("PGHOST", "a,b")]).unwrap();
+    assert_eq!(of_environment.connection.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+}
+
+#[test]
+fn a_connection_that_was_forgotten_on_the_way_is_noticed() {
+    let connection = server(json!({"url": "postgresql://h/d"})).unwrap().connection;
+    assert!(connection.get_keepalives());
+    assert_eq!(connection.get_keepalives_idle(), SILENCE);
+    assert_eq!(connection.get_keepalives_interval(), Some(ASK_AGAIN));
+    assert_eq!(connection.get_tcp_user_timeout(), Some(&UNCONFIRMED));
+    let url = "postgresql://h/d?keepalives_idle=5&keepalives_interval=6&tcp_user_timeout=7";
+    let connection = server(json!({"url": url})).unwrap().connection;
+    assert_eq!(connection.get_keepalives_idle(), Duration::from_secs(5));
+    assert_eq!(connection.get_keepalives_interval(), Some(Duration::from_secs(6)));
+    assert_eq!(connection.get_tcp_user_timeout(), Some(&Duration::from_secs(7)));
 }

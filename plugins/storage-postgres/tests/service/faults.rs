@@ -110,6 +110,104 @@ async fn a_write_that_is_given_up_leaves_nothing_half_written_and_nobody_waiting
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_that_was_given_up_is_not_applied_later() {
+    let server = Postgres::shared();
+    for in_time in [true, false] {
+        let (schema, options) = new_schema(&server);
+        open(options.clone()).await.save("k", value()).await.unwrap();
+        let url = format!("{}?application_name={schema}", server.url("persist", "persist"));
+        let limited = json!({
+            "url": url, "attempt_timeout_ms": if in_time { 300 } else { 60_000 }, "retry": {"max_attempts": 1},
+        });
+        let store = Arc::new(open(with(options, &limited)).await);
+        store.exists("k").await.unwrap();
+        // Another session holds the row.
+        let plain = format!("{}?sslmode=disable", server.url("persist", "persist"));
+        let (other, connection) =
+            tokio_postgres::connect(&plain, tokio_postgres::NoTls).await.expect("a session");
+        let connection = tokio::spawn(connection);
+        let lock = format!("BEGIN; SELECT 1 FROM {schema}.persist_objects WHERE key = 'k' FOR UPDATE");
+        other.batch_execute(&lock).await.expect("the lock");
+
+        let replacement = {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.save("k", Bytes::from_static(b"late")).await })
+        };
+        if in_time {
+            let error = replacement.await.expect("no panic").unwrap_err();
+            assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+            assert!(!error.is_not_applied(), "{error}");
+        } else {
+            wait_for(&server, &schema, "wait_event_type = 'Lock'", "1").await;
+            replacement.abort();
+            replacement.await.expect_err("it was given up");
+        }
+        wait_for(&server, &schema, "wait_event_type = 'Lock'", "0").await;
+        other.batch_execute("ROLLBACK").await.expect("the lock is released");
+        drop(other);
+        connection.await.expect("no panic").expect("a session that ends well");
+        wait_for(&server, &schema, "state = 'active'", "0").await;
+        assert_eq!(store.load("k").await.unwrap(), value());
+    }
+}
+
+/// Waits until so many sessions of an application are in a state.
+async fn wait_for(server: &Postgres, application: &str, state: &str, count: &str) {
+    let sql =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{application}' AND {state}");
+    while server.sql("postgres", &sql) != count {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_an_object_exists_is_told_only_when_a_write_would_be_confirmed() {
+    let server = Arc::new(Postgres::start());
+    let (schema, options) = new_schema(&server);
+    let hurried = json!({"attempt_timeout_ms": 500, "retry": {"max_attempts": 1}});
+    let store = open(with(options, &hurried)).await;
+    store.save("k", value()).await.unwrap();
+    let row = format!("SELECT ctid, modified, xmin, data FROM {schema}.persist_objects");
+    let before = server.sql("persist", &row);
+    let error = store.save_if_absent("k", Bytes::from_static(b"other")).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(&error));
+    assert!(error.is_not_applied());
+    // A replica that is waited for and never comes: the object's creator would not be told that it is safe.
+    server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    let error = store.save_if_absent("k", Bytes::from_static(b"other")).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+    assert!(!error.is_not_applied());
+    assert_eq!(server.sql("persist", &row), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_claims_neither_creation_nor_fresh_listings() {
+    let server = Arc::new(Postgres::start());
+    let (_, options) = new_schema(&server);
+    let store = open(options.clone()).await;
+    store.save("k", value()).await.unwrap();
+    let claims = store.capabilities().await.unwrap();
+    assert!(claims.atomic_create && claims.consistent_list);
+    let directory = server.sql("postgres", "SHOW data_directory");
+    server.sql("postgres", &format!("COPY (SELECT 1) TO '{directory}/standby.signal'"));
+    server.kill();
+    server.restart();
+    assert_eq!(server.sql("postgres", "SELECT pg_is_in_recovery()"), "t");
+    let store = open(options.clone()).await;
+    let claims = store.capabilities().await.unwrap();
+    assert!(!claims.atomic_create && !claims.consistent_list);
+    assert_eq!(store.load("k").await.unwrap(), value());
+    let error = store.save("k", value()).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    // Of several hosts, none of which writes, none is used.
+    let address = server.address();
+    let url = server.url("persist", "persist").replace(&address.to_string(), &format!("{address},{address}"));
+    let error = open(with(options, &json!({"url": url}))).await.load("k").await.unwrap_err();
+    assert!(error.is_not_applied(), "{}", text(&error));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_saved_survives_crashes_and_the_adapter_recovers() {
     let server = Arc::new(Postgres::start());
     let (_, options) = new_schema(&server);

@@ -11,8 +11,8 @@ const SECRET: &str = "a-secret-that-nobody-may-see";
 
 /// What `docs/backends/redis.md` says that a reader needs, and what a writer and one whose sessions expire need more.
 const READS: &str = "~{persist* +@connection +@transaction +get +getrange +strlen +exists +zrange";
-const WRITES: &str = "+set +del +zadd +zrem +info +config|get";
-const EXPIRES: &str = "+eval +expireat +time";
+const WRITES: &str = "+set +del +zadd +zrem +info +config|get +eval";
+const EXPIRES: &str = "+expireat +time";
 
 fn add_user(server: &Redis, name: &str, rules: &[&str]) {
     let mut command = vec!["ACL", "SETUSER", name, "on", ">pass"];

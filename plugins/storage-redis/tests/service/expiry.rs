@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use persist_plugin_api::{Bytes, ListRequest, StorageAdapter as _};
+use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
 use persist_test_support::Redis;
 use serde_json::json;
 
-use crate::open;
+use crate::{open, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_keys_of_a_session_expire_at_one_moment() {
@@ -46,4 +46,35 @@ async fn an_expired_session_is_gone_whole_and_can_begin_anew() {
     );
     assert!(store.list(ListRequest::directory("agents/")).await.unwrap().prefixes.is_empty());
     store.save_if_absent("agents/a/s/d/0", Bytes::from_static(b"new")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_builds_on_an_expired_session_is_refused() {
+    let server = Redis::start();
+    let store = open(&server, json!({"prefix": "p", "ttl_seconds": 1})).await;
+    let value = || Bytes::from_static(b"v");
+    let later = ["d/0000000001", "m/0000000001", "g/0000000001-00/0000000000"];
+    store.save_if_absent("agents/a/s/d/0000000000", value()).await.unwrap();
+    while store.exists("agents/a/s/d/0000000000").await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // A claim comes before the record that it is for, so that it may come first in a session. It is no base.
+    store.save_if_absent("agents/a/s/n/name/0000000001", value()).await.unwrap();
+    for member in later {
+        let key = format!("agents/a/s/{member}");
+        for error in [
+            store.save_if_absent(&key, value()).await.unwrap_err(),
+            store.save(&key, value()).await.unwrap_err(),
+        ] {
+            assert_eq!(error.code(), ErrorCode::OTHER, "{}", text(&error));
+            assert!(error.is_not_applied() && !error.is_retryable());
+            assert!(error.message().contains("expired") && error.message().contains("another id"), "{error}");
+        }
+        assert_eq!(server.ask(&["EXISTS", &format!("{{p/agents/a/s}}:object:{member}")]), "0");
+    }
+    let lasting = open(&server, json!({"prefix": "p", "ttl_seconds": 1000})).await;
+    lasting.save_if_absent("agents/a/s/d/0000000000", value()).await.unwrap();
+    for member in later {
+        lasting.save_if_absent(&format!("agents/a/s/{member}"), value()).await.unwrap();
+    }
 }

@@ -121,6 +121,21 @@ async fn an_entry_without_objects_is_passed_over() {
     assert_eq!(list(&store, ListRequest::directory("")).await, ["agents/"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_name_of_a_session_goes_with_its_last_object() {
+    let server = Redis::shared();
+    let prefix = Redis::prefix("forgotten");
+    let store = open(&server, json!({"prefix": prefix})).await;
+    let root = format!("{{{prefix}}}:index");
+    for key in ["agents/a/s/d/0", "agents/a/s/d/1"] {
+        store.save(key, Bytes::from_static(b"v")).await.unwrap();
+    }
+    store.delete("agents/a/s/d/0").await.unwrap();
+    assert_eq!(server.ask(&["ZRANGE", &root, "0", "-1"]), "agents/a/s/");
+    store.delete("agents/a/s/d/1").await.unwrap();
+    assert_eq!(server.ask(&["ZRANGE", &root, "0", "-1"]), "");
+}
+
 /// All entries of a listing, page by page: objects and directories as they come.
 async fn list(store: &RedisStorage, request: ListRequest) -> Vec<String> {
     let (mut found, mut continuation) = (Vec::new(), None);

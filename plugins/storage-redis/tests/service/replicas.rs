@@ -62,3 +62,23 @@ async fn a_write_waits_for_replicas() {
     // Readers do not wait for anybody.
     assert_eq!(hasty.load("agents/a/s/d/2").await.unwrap(), "v");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_to_a_former_primary_is_given_up() {
+    let primary = Redis::start();
+    let server = Redis::start();
+    let store = open(&server, json!({})).await;
+    store.save("k", Bytes::from_static(b"v")).await.unwrap();
+    let connections = || server.ask(&["CLIENT", "LIST", "TYPE", "normal"]).lines().count();
+    // That of the adapter, and that of the question.
+    assert_eq!(connections(), 2);
+    assert_eq!(server.ask(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]), "OK");
+    let error = store.save("k", Bytes::from_static(b"v")).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
+    let mut asked = 0;
+    while connections() > 1 {
+        asked += 1;
+        assert!(asked < 200, "the connection stays open");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}

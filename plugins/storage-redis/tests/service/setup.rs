@@ -14,6 +14,9 @@ async fn is_durable(server: &Redis, options: Value) -> bool {
 async fn durability_is_what_the_server_says() {
     let server = Redis::start();
     assert!(is_durable(&server, json!({})).await);
+    assert_eq!(server.ask(&["CONFIG", "SET", "no-appendfsync-on-rewrite", "yes"]), "OK");
+    assert!(!is_durable(&server, json!({})).await);
+    assert_eq!(server.ask(&["CONFIG", "SET", "no-appendfsync-on-rewrite", "no"]), "OK");
     assert_eq!(server.ask(&["CONFIG", "SET", "appendfsync", "everysec"]), "OK");
     assert!(!is_durable(&server, json!({})).await);
     assert!(is_durable(&server, json!({"durability": "everysec"})).await);

@@ -1,59 +1,47 @@
-//! One replica: how it follows the primary, and how it catches up on what it missed.
+//! One replica: how it follows the primary.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use persist_plugin_api::{Bytes, DynStorage, Error, ErrorCode, ListRequest, Part, ReadPurpose, Result};
+use persist_plugin_api::{Bytes, DynStorage, Error, ErrorCode, Part, ReadPurpose, Result};
 
-use crate::marker::MARKER;
+use super::catch_up::session_prefix;
+use super::owed::{Change, Kind, State};
 
-/// How many keys a process remembers for a replica that misses writes. Beyond, it compares listings instead.
-const MAX_OWED: usize = 10_000;
+/// How many keys may be written to a replica at once, about; see [`Replica::one_at_a_time`].
+const STRIPES: usize = 64;
 
-/// How many missed keys one write makes up for, besides those of its own session.
-const MADE_UP_AT_ONCE: usize = 64;
+/// What a transfer is given besides the time limit: a second for so many bytes.
+const BYTES_PER_SECOND: u64 = 1_000_000;
 
 /// A replica and what it is known to lack.
 pub(crate) struct Replica {
+    number: usize,
     name: String,
     part: Part,
-    limit: Duration,
+    pub(super) limit: Duration,
     state: Mutex<State>,
     /// Catching up is done by one write at a time.
-    catching_up: tokio::sync::Mutex<()>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Keys under which it may hold other than the primary.
-    owed: BTreeSet<String>,
-    /// The sessions that were compared with the primary by this process.
-    compared: HashSet<String>,
-    store: SameStore,
-    /// Whether the last write reached it: the first that does not is warned about.
-    failing: bool,
-}
-
-/// Whether it holds the store that the primary holds.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum SameStore {
-    #[default]
-    Unknown,
-    Yes,
-    /// It holds another one, which is never touched.
-    No,
+    pub(super) catching_up: tokio::sync::Mutex<()>,
+    stripes: Vec<tokio::sync::Mutex<()>>,
 }
 
 impl Replica {
     pub(crate) fn new(number: usize, part: Part, limit: Duration) -> Self {
         Self {
+            number,
             name: format!("replicas[{number}]"),
             part,
             limit,
             state: Mutex::default(),
             catching_up: tokio::sync::Mutex::default(),
+            stripes: std::iter::repeat_with(tokio::sync::Mutex::default).take(STRIPES).collect(),
         }
+    }
+
+    /// Its place in the config.
+    pub(crate) fn number(&self) -> usize {
+        self.number
     }
 
     /// What the config calls it.
@@ -67,159 +55,175 @@ impl Replica {
 
     /// Whether it holds another store than the primary.
     pub(crate) fn is_foreign(&self) -> bool {
-        self.state().store == SameStore::No
+        self.state().same_store == Some(false)
     }
 
-    /// Waits for it for no longer than the limit.
+    /// Whether it is known to lack something.
+    pub(crate) fn is_behind(&self) -> bool {
+        let state = self.state();
+        state.failing || state.count() > 0
+    }
+
+    /// Waits for no longer than the limit.
     pub(crate) async fn within<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        tokio::time::timeout(self.limit, call).await.unwrap_or_else(|_| {
+        self.allowing(0, call).await
+    }
+
+    /// Waits for the transfer of an object for no longer than the limit and what its size takes.
+    pub(crate) async fn allowing<T>(&self, size: u64, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = self.limit + Duration::from_secs(size / BYTES_PER_SECOND);
+        tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
+            let (name, seconds) = (&self.name, limit.as_secs());
             let message =
-                format!("{} gave no answer within {} s (replica_timeout)", self.name, self.limit.as_secs());
+                format!("{name} or the primary gave no answer within {seconds} s (replica_timeout, and more for large objects)");
             Err(Error::new(ErrorCode::TIMEOUT, message).retryable(true))
         })
     }
 
     /// Remembers that the replica may hold other than the primary under a key.
-    pub(crate) fn owe(&self, key: &str) {
-        let mut state = self.state();
-        if state.owed.len() >= MAX_OWED {
-            // The sessions that are written to again are then compared as a whole.
-            state.owed.clear();
-            state.compared.clear();
+    pub(crate) fn owe(&self, key: &str, kind: Kind) {
+        if !self.is_foreign() && self.state().owe(key, kind) {
+            tracing::warn!(
+                replica = self.name,
+                "the replica misses too many objects to remember; sessions are compared when they are written to again. Once it \
+                 can be written to, stop the writers and copy the primary to it with the backend's own tools"
+            );
         }
-        state.owed.insert(key.to_owned());
     }
 
-    /// Does what the primary confirmed: `data` was written under the key or, if `None`, the object was removed.
-    pub(crate) async fn follow(&self, primary: &dyn DynStorage, key: &str, data: Option<&Bytes>) {
-        if self.is_foreign() {
+    /// Does what the primary confirmed, which is owed since. `overlapped` says that it need not be the last word.
+    pub(crate) async fn follow(
+        &self,
+        primary: &dyn DynStorage,
+        key: &str,
+        change: Change<'_>,
+        overlapped: bool,
+    ) {
+        let begun = Instant::now();
+        if self.is_foreign() || !self.state().breaker.allows(begun) {
             return;
         }
-        // Before anything is tried: should the caller give up meanwhile, the key is not forgotten.
-        self.owe(key);
         // The read-back of a replica, like the reads of the primary here, decide what is written.
-        let following = ReadPurpose::Decide.scope(self.try_follow(primary, key, data));
-        match self.within(following).await {
+        let following = self.try_follow(primary, key, change, overlapped);
+        match ReadPurpose::Decide.scope(following).await {
             Ok(()) => {
-                if std::mem::take(&mut self.state().failing) {
+                let mut state = self.state();
+                state.breaker.succeeded();
+                if std::mem::take(&mut state.failing) {
                     tracing::info!(replica = self.name, "the replica can be written to again");
                 }
             }
-            Err(error) => self.failed(key, &error),
+            Err(error) => self.failed(key, &error, begun.elapsed()),
         }
     }
 
-    async fn try_follow(&self, primary: &dyn DynStorage, key: &str, data: Option<&Bytes>) -> Result<()> {
-        if !self.holds_same_store(primary).await? {
+    async fn try_follow(
+        &self,
+        primary: &dyn DynStorage,
+        key: &str,
+        change: Change<'_>,
+        overlapped: bool,
+    ) -> Result<()> {
+        if self.state().same_store.is_none() && !self.check_store(primary).await? {
             return Ok(());
         }
-        match data {
-            Some(data) => self.put(key, data).await?,
-            None => self.part.delete(key).await?,
+        if let Change::Created(_) = change {
+            self.apply(primary, key, change, overlapped).await?;
+            // Its own key is done. What else is missing must not be forgotten, but nobody waits for another who is at it.
+            let Ok(_one) = self.catching_up.try_lock() else { return Ok(()) };
+            return self.catch_up(primary, key).await;
         }
-        self.state().owed.remove(key);
-        // Its own key is done. What else is missing must not be forgotten, but nobody waits for another who is at it.
-        let Ok(_one) = self.catching_up.try_lock() else { return Ok(()) };
-        self.compare_session(primary, key).await?;
-        self.make_up(primary).await
+        // What replaces or removes may rest on what the replica still lacks: that comes first, or this stays owed.
+        {
+            let _one = self.within(async { Ok(self.catching_up.lock().await) }).await?;
+            self.catch_up(primary, key).await?;
+        }
+        match self.may_change(key) && !self.is_foreign() {
+            true => self.apply(primary, key, change, overlapped).await,
+            false => Ok(()),
+        }
     }
 
-    /// Writes a copy and reads it back.
-    async fn put(&self, key: &str, data: &Bytes) -> Result<()> {
-        self.part.save(key, data.clone()).await?;
-        if self.part.load(key).await? == *data {
+    /// Whether the replica has all that a replacement or removal under the key may rest on.
+    pub(super) fn may_change(&self, key: &str) -> bool {
+        let Some(session) = session_prefix(key) else { return true };
+        let state = self.state();
+        state.compared.contains(session) && !state.lacks_additions(session)
+    }
+
+    async fn apply(
+        &self,
+        primary: &dyn DynStorage,
+        key: &str,
+        change: Change<'_>,
+        overlapped: bool,
+    ) -> Result<()> {
+        let _one = self.one_at_a_time(key).await;
+        let Some(owed) = self.state().owed(key) else { return Ok(()) };
+        if overlapped || owed.kind != change.kind() {
+            return self.level(primary, key, owed).await;
+        }
+        match change {
+            Change::Created(data) => self.create(key, data).await?,
+            Change::Replaced(data) => self.put(key, data).await?,
+            Change::Removed => self.within(self.part.delete(key)).await?,
+        }
+        self.state().settle(key, owed);
+        Ok(())
+    }
+
+    /// Copies what the primary created. The replica's own object is never overwritten: if it is another, the primary may have
+    /// lost it.
+    pub(super) async fn create(&self, key: &str, data: &Bytes) -> Result<()> {
+        let size = data.len() as u64;
+        match self.allowing(size, self.part.save_if_absent(key, data.clone())).await {
+            Ok(()) => self.read_back(key, data).await,
+            Err(error) if error.code() == ErrorCode::ALREADY_EXISTS => {
+                if self.allowing(size, self.part.load(key)).await? != *data {
+                    self.state().dispute(key);
+                    tracing::error!(
+                        replica = self.name,
+                        key,
+                        "the primary created an object that the replica holds with other bytes, as after a rollback of the \
+                         primary; the replica's is left as it is. See which of both is right before more is saved"
+                    );
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a copy over what there is, and reads it back.
+    pub(super) async fn put(&self, key: &str, data: &Bytes) -> Result<()> {
+        self.allowing(data.len() as u64, self.part.save(key, data.clone())).await?;
+        self.read_back(key, data).await
+    }
+
+    async fn read_back(&self, key: &str, data: &Bytes) -> Result<()> {
+        if self.allowing(data.len() as u64, self.part.load(key)).await? == *data {
             return Ok(());
         }
+        // What was written here may be replaced.
+        self.owe(key, Kind::Replaced);
         let message = format!("the object {key:?} was read back with other bytes than were written");
         Err(Error::new(ErrorCode::CORRUPT, message))
     }
 
-    /// Makes what the replica holds under a key what the primary holds.
-    async fn level(&self, primary: &dyn DynStorage, key: &str) -> Result<()> {
-        match primary.load(key).await {
-            Ok(data) => self.put(key, &data).await?,
-            Err(error) if error.code() == ErrorCode::NOT_FOUND => self.part.delete(key).await?,
-            Err(error) => return Err(error),
-        }
-        self.state().owed.remove(key);
-        Ok(())
+    /// Keeps others from writing under the key meanwhile: what was read from the primary before another replaced it there must
+    /// not come after that.
+    pub(super) async fn one_at_a_time(&self, key: &str) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let stripe = usize::try_from(hasher.finish() % STRIPES as u64).unwrap_or_default();
+        Some(self.stripes.get(stripe)?.lock().await)
     }
 
-    /// Levels keys that were missed before.
-    async fn make_up(&self, primary: &dyn DynStorage) -> Result<()> {
-        let owed: Vec<String> = self.state().owed.iter().take(MADE_UP_AT_ONCE).cloned().collect();
-        for key in owed {
-            self.level(primary, &key).await?;
-        }
-        Ok(())
-    }
-
-    /// Compares what both hold of the session that a key belongs to, once in this process.
-    async fn compare_session(&self, primary: &dyn DynStorage, key: &str) -> Result<()> {
-        let Some(session) = session_prefix(key) else { return Ok(()) };
-        if self.state().compared.contains(session) {
-            return Ok(());
-        }
-        // The replica first: what it holds, the primary held before, and still does unless it was removed there.
-        let copies = list(self.part(), session).await?;
-        let objects = list(primary, session).await?;
-        let missing = objects.iter().filter(|(key, size)| copies.get(*key) != Some(size));
-        let superfluous = copies.keys().filter(|key| !objects.contains_key(*key));
-        // Asked again one by one, and levelled by what the primary then answers.
-        let differing: Vec<&String> = missing.map(|(key, _)| key).chain(superfluous).collect();
-        if !differing.is_empty() {
-            let count = differing.len();
-            tracing::info!(replica = self.name, session, count, "the replica catches up");
-        }
-        for key in &differing {
-            self.owe(key);
-        }
-        for key in differing {
-            self.level(primary, key).await?;
-        }
-        self.state().compared.insert(session.to_owned());
-        Ok(())
-    }
-
-    /// Whether the replica holds the primary's store, or none yet: then it begins with the marker. A store that is not the
-    /// primary's may be the last copy of something, and is left alone.
-    async fn holds_same_store(&self, primary: &dyn DynStorage) -> Result<bool> {
-        match self.state().store {
-            SameStore::Unknown => {}
-            known => return Ok(known == SameStore::Yes),
-        }
-        let marker = match primary.load(MARKER).await {
-            Ok(marker) => Some(marker),
-            Err(error) if error.code() == ErrorCode::NOT_FOUND => None,
-            Err(error) => return Err(error),
-        };
-        let copy = match self.part.load(MARKER).await {
-            Ok(copy) => Some(copy),
-            Err(error) if error.code() == ErrorCode::NOT_FOUND => None,
-            Err(error) => return Err(error),
-        };
-        match (&marker, &copy) {
-            (Some(marker), None) => self.put(MARKER, marker).await?,
-            // Not a store of Persist's, or not yet.
-            (None, None) => return Ok(true),
-            _ => {}
-        }
-        let same = copy.is_none() || copy == marker;
-        self.state().store = if same { SameStore::Yes } else { SameStore::No };
-        if !same {
-            self.state().owed.clear();
-            tracing::error!(
-                replica = self.name,
-                "the replica holds another store than the primary; it is neither written to nor read. Empty it, or point the \
-                 option at another place"
-            );
-        }
-        Ok(same)
-    }
-
-    fn failed(&self, key: &str, error: &Error) {
+    fn failed(&self, key: &str, error: &Error, took: Duration) {
         let mut state = self.state();
-        let (owed, code) = (state.owed.len(), error.code().name());
+        state.breaker.failed(Instant::now(), took);
+        let (owed, code) = (state.count(), error.code().name());
         let cause = std::error::Error::source(error).map(ToString::to_string);
         if std::mem::replace(&mut state.failing, true) {
             tracing::debug!(replica = self.name, key, code, %error, cause, owed, "the replica still misses writes");
@@ -231,42 +235,7 @@ impl Replica {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The prefix of the session that a key belongs to: `agents/<agent>/<session>/`.
-fn session_prefix(key: &str) -> Option<&str> {
-    let mut slashes = key.match_indices('/').map(|(at, _)| at);
-    let end = slashes.nth(2)?;
-    key.starts_with("agents/").then(|| key.get(..=end)).flatten()
-}
-
-/// The objects below a prefix, with their sizes.
-async fn list(storage: &dyn DynStorage, prefix: &str) -> Result<BTreeMap<String, u64>> {
-    let mut objects = BTreeMap::new();
-    let mut request = ListRequest::below(prefix);
-    loop {
-        let page = storage.list(request.clone()).await?;
-        objects.extend(page.objects.into_iter().map(|object| (object.key, object.size)));
-        if page.next.is_none() {
-            return Ok(objects);
-        }
-        request = request.continued(page.next);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_names_its_session() {
-        assert_eq!(session_prefix("agents/a/s/d/0000000001"), Some("agents/a/s/"));
-        assert_eq!(session_prefix("agents/a/s/w/0000000001/x/0"), Some("agents/a/s/"));
-        for key in [MARKER, "quarantine/agents/a/s/d", "agents/a/s", "agents/a"] {
-            assert_eq!(session_prefix(key), None, "{key}");
-        }
     }
 }

@@ -1,22 +1,20 @@
 //! The copies, in whatever adapter keeps them. Nothing that goes wrong here is an error of the store.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use persist_plugin_api::{Bytes, Error, ErrorCode, ListRequest, ObjectMeta, Part, ReadPurpose, Result};
+use persist_plugin_api::{Bytes, Error, ErrorCode, ListRequest, Part, ReadPurpose, Result};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::entry::{self, HEADER_BYTES};
-use super::lru::Lru;
+use super::lru::{CopyId, Lru, counted};
+use super::patience::Patience;
 use crate::config::TieredConfig;
 
 /// What the keys of copies begin with; what does not is not ours and stays.
 const PREFIX: &str = "tiered-1-";
-
-/// How long one call of the cache may take. A cache that is slower is no help, and is left alone from then on.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// After how many written bytes, as a part of the bound, the listing is read again for what other processes wrote.
 const RELIST_PART: u64 = 8;
@@ -30,22 +28,25 @@ pub(crate) struct Cache {
     /// The bytes written since the listing was read; `None` before it was.
     since_listing: AsyncMutex<Option<u64>>,
     failures: AtomicU64,
-    given_up: AtomicBool,
+    patience: Patience,
 }
 
 /// Which store a copy belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Namespace(String);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Namespace([u8; 16]);
 
 impl Namespace {
     /// The namespace of the store with this marker.
     pub(crate) fn of_marker(marker: &[u8]) -> Self {
-        Self(hex(&Sha256::digest(marker)[..16]))
+        Self(half(&Sha256::digest(marker).into()))
     }
 
-    /// The key of the copy of an object.
-    fn name(&self, key: &str) -> String {
-        format!("{PREFIX}{}/{}", self.0, hex(&Sha256::digest(key)))
+    /// What the copy of an object is known by. Two objects may have the same: each copy holds a digest over its whole key.
+    fn copy(self, key: &str) -> CopyId {
+        let mut id = [0; 32];
+        id[..16].copy_from_slice(&self.0);
+        id[16..].copy_from_slice(&half(&Sha256::digest(key).into()));
+        id
     }
 }
 
@@ -58,17 +59,19 @@ impl Cache {
             lru: Mutex::default(),
             since_listing: AsyncMutex::default(),
             failures: AtomicU64::new(0),
-            given_up: AtomicBool::new(false),
+            patience: Patience::default(),
         }
     }
 
     /// The copy of an object, checked; a damaged one is removed.
     pub(crate) async fn get(&self, namespace: &Namespace, key: &str) -> Option<Bytes> {
-        let name = namespace.name(key);
-        let entry = match self.call("read a copy", self.part.load(&name)).await? {
+        let id = namespace.copy(key);
+        let name = name(&id);
+        let known = self.lru().bytes_of(&id);
+        let entry = match self.call("read a copy", known, self.part.load(&name)).await? {
             Ok(entry) => entry,
             Err(error) => {
-                self.lru().remove(&name);
+                self.lru().remove(&id);
                 if error.code() != ErrorCode::NOT_FOUND {
                     self.failed("read a copy", &error);
                 }
@@ -82,20 +85,22 @@ impl Cache {
                 bytes,
                 "the cache held a damaged copy; it is dropped and the object fetched again"
             );
-            self.remove(&name).await;
+            self.remove(&id).await;
             return None;
         };
-        self.lru().used(&name, bytes);
+        self.lru().used(id, bytes);
         Some(object)
     }
 
     /// Keeps a copy of an object, and makes room for it before.
     pub(crate) async fn put(&self, namespace: &Namespace, key: &str, object: &Bytes) {
         let bytes = object.len() as u64 + HEADER_BYTES;
-        if object.len() as u64 > self.max_object_bytes || bytes > self.max_bytes || self.has_given_up() {
+        let room = counted(bytes);
+        if object.len() as u64 > self.max_object_bytes || room > self.max_bytes || self.patience.rests() {
             return;
         }
-        let name = namespace.name(key);
+        let id = namespace.copy(key);
+        let name = name(&id);
         let entry = entry::encode(key, object).await;
         // One at a time: two that make room beside each other would both find enough.
         let mut since_listing = self.since_listing.lock().await;
@@ -105,15 +110,15 @@ impl Cache {
             }
             *since_listing = Some(0);
         }
-        self.lru().remove(&name);
-        while self.lru().bytes() > self.max_bytes - bytes {
+        self.lru().remove(&id);
+        while self.lru().bytes() > self.max_bytes - room {
             let Some(oldest) = self.lru().take_oldest() else { break };
             self.remove(&oldest).await;
         }
-        match self.call("write a copy", self.part.save(&name, entry)).await {
+        match self.call("write a copy", bytes, self.part.save(&name, entry)).await {
             Some(Ok(())) => {
-                self.lru().used(&name, bytes);
-                *since_listing = since_listing.map(|written| written.saturating_add(bytes));
+                self.lru().used(id, bytes);
+                *since_listing = since_listing.map(|written| written.saturating_add(room));
             }
             Some(Err(error)) => self.failed("write a copy", &error),
             None => {}
@@ -122,37 +127,43 @@ impl Cache {
 
     /// Removes the copy of an object, if there is one.
     pub(crate) async fn evict(&self, namespace: &Namespace, key: &str) {
-        self.remove(&namespace.name(key)).await;
+        self.remove(&namespace.copy(key)).await;
     }
 
     /// Removes the copy of an object if it is one of other bytes.
     pub(crate) async fn reconcile(&self, namespace: &Namespace, key: &str, object: &Bytes) {
-        let name = namespace.name(key);
-        let Some(Ok(header)) = self.call("read a copy", self.part.load_range(&name, 0..HEADER_BYTES)).await
-        else {
+        let id = namespace.copy(key);
+        let name = name(&id);
+        let header = self.part.load_range(&name, 0..HEADER_BYTES);
+        let Some(Ok(header)) = self.call("read a copy", HEADER_BYTES, header).await else {
             return;
         };
         if entry::header_digest(&header) != Some(entry::digest(key, object).await) {
             tracing::warn!(key, "the cache held a copy that differs from the object; it is dropped");
-            self.remove(&name).await;
+            self.remove(&id).await;
         }
     }
 
-    async fn remove(&self, name: &str) {
-        self.lru().remove(name);
-        if let Some(Err(error)) = self.call("remove a copy", self.part.delete(name)).await {
+    /// Removes a copy, also while the cache is left alone: what was erased from the store should not stay in it.
+    async fn remove(&self, id: &CopyId) {
+        self.lru().remove(id);
+        let (name, limit) = (name(id), self.patience.removal_limit());
+        if let Some(Err(error)) = self.call_within("remove a copy", limit, self.part.delete(&name)).await {
             self.failed("remove a copy", &error);
         }
     }
 
     /// Learns which copies there are, the longest unwritten as the longest unused.
     async fn read_listing(&self) -> bool {
-        let mut found: Vec<ObjectMeta> = Vec::new();
+        let mut found: Vec<(Option<i64>, CopyId, u64)> = Vec::new();
         let mut request = ListRequest::below(PREFIX);
         loop {
-            match self.call("list the copies", self.part.list(request.clone())).await {
+            match self.call("list the copies", 0, self.part.list(request.clone())).await {
                 Some(Ok(page)) => {
-                    found.extend(page.objects);
+                    let copies = page.objects.into_iter();
+                    found.extend(copies.filter_map(|object| {
+                        Some((object.modified_unix_ms, id_of(&object.key)?, object.size))
+                    }));
                     if page.next.is_none() {
                         break;
                     }
@@ -165,31 +176,39 @@ impl Cache {
                 None => return false,
             }
         }
-        found.sort_by_key(|object| object.modified_unix_ms);
+        found.sort_unstable_by_key(|(modified, ..)| std::cmp::Reverse(*modified));
         let mut lru = self.lru();
-        for object in found {
-            if !lru.knows(&object.key) {
-                lru.used(&object.key, object.size);
-            }
+        for (_, id, bytes) in found {
+            lru.found(id, bytes);
         }
         true
     }
 
-    /// Calls the cache, whatever the call that it is part of is for. `None` once it was too slow.
-    async fn call<T>(&self, attempt: &str, call: impl Future<Output = Result<T>>) -> Option<Result<T>> {
-        if self.has_given_up() {
+    /// Calls the cache for about so many bytes, whatever the call that it is part of is for. `None` while it is left alone.
+    async fn call<T>(
+        &self,
+        attempt: &str,
+        bytes: u64,
+        call: impl Future<Output = Result<T>>,
+    ) -> Option<Result<T>> {
+        if self.patience.rests() {
             return None;
         }
-        let limited = tokio::time::timeout(PATIENCE, ReadPurpose::Decide.scope(call)).await;
-        if limited.is_err() && !self.given_up.swap(true, Ordering::Relaxed) {
-            let seconds = PATIENCE.as_secs();
-            tracing::warn!(attempt, seconds, "the cache gives no answer; this process goes on without it");
-        }
-        limited.ok()
+        self.call_within(attempt, self.patience.limit(bytes), call).await
     }
 
-    fn has_given_up(&self) -> bool {
-        self.given_up.load(Ordering::Relaxed)
+    async fn call_within<T>(
+        &self,
+        attempt: &str,
+        limit: Duration,
+        call: impl Future<Output = Result<T>>,
+    ) -> Option<Result<T>> {
+        let limited = tokio::time::timeout(limit, ReadPurpose::Decide.scope(call)).await;
+        if limited.is_err() && self.patience.lost() {
+            let (seconds, rest) = (limit.as_secs(), self.patience.rest.as_secs());
+            tracing::warn!(attempt, seconds, rest, "the cache gives no answer; it is left alone for a while");
+        }
+        limited.ok()
     }
 
     /// Tells of the first failure, and of the others to whoever looks closely.
@@ -212,6 +231,29 @@ impl Cache {
     }
 }
 
+/// The key of a copy.
+fn name(id: &CopyId) -> String {
+    let (namespace, object) = id.split_at(16);
+    format!("{PREFIX}{}/{}", hex(namespace), hex(object))
+}
+
+/// What the copy under a key is known by; `None` for what is none.
+fn id_of(name: &str) -> Option<CopyId> {
+    let (namespace, object) = name.strip_prefix(PREFIX)?.split_once('/')?;
+    let mut id = [0; 32];
+    for (half, text) in id.chunks_exact_mut(16).zip([namespace, object]) {
+        half.copy_from_slice(&u128::from_str_radix(text, 16).ok()?.to_be_bytes());
+    }
+    (self::name(&id) == name).then_some(id)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+fn half(digest: &[u8; 32]) -> [u8; 16] {
+    std::array::from_fn(|at| digest[at])
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conformance;
+mod faulty;
+mod replica_reads;
+mod replica_writes;
 mod replicated;
 mod store;
 mod support;

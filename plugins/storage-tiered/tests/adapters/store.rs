@@ -104,6 +104,22 @@ async fn a_second_restore_asks_the_remote_for_decisions_alone() {
 }
 
 #[tokio::test]
+async fn a_cold_cache_keeps_what_is_read_beside_the_decisions() {
+    let (cache, remote) = (Place::default(), Place::default());
+    let elsewhere = tiered(&Place::default(), &remote).await;
+    for step in 0..3 {
+        save(&elsewhere, step).await.unwrap();
+    }
+    // That there is no further decision is known before the ancestors are there.
+    remote.snapshots_are_late(true);
+    remote.take_calls();
+    assert_eq!(restore(&tiered(&cache, &remote).await, "a/s").await.unwrap(), state(2));
+    assert_eq!(objects_read(&remote.take_calls()), 3);
+    assert_eq!(restore(&tiered(&cache, &remote).await, "a/s").await.unwrap(), state(2));
+    assert_eq!(objects_read(&remote.take_calls()), 0, "all was kept");
+}
+
+#[tokio::test]
 async fn what_was_saved_here_is_restored_from_the_cache() {
     let (cache, remote) = (Place::default(), Place::default());
     save(&tiered(&cache, &remote).await, 0).await.unwrap();

@@ -8,6 +8,10 @@ use persist_plugin_api::{
     Bytes, Capabilities, Error, ErrorCode, ListPage, ListRequest, ObjectMeta, Part, ReadPurpose, Request,
     Result, StorageAdapter, check_key, page_of_sorted,
 };
+use tokio::sync::Barrier;
+
+/// How often others come first when snapshots are late.
+const LATE: usize = 50;
 
 /// The marker's key, as the format has it.
 pub(crate) const MARKER: &str = "persist-store.json";
@@ -23,6 +27,9 @@ struct Inner {
     down: AtomicBool,
     full: AtomicBool,
     loses_replies: AtomicBool,
+    late: AtomicBool,
+    /// Where those that load the marker wait for each other.
+    meeting: Mutex<Option<Arc<Barrier>>>,
 }
 
 impl Place {
@@ -53,6 +60,16 @@ impl Place {
         self.0.loses_replies.store(loses, Ordering::SeqCst);
     }
 
+    /// Whether snapshots come later than all else.
+    pub(crate) fn snapshots_are_late(&self, late: bool) {
+        self.0.late.store(late, Ordering::SeqCst);
+    }
+
+    /// Lets nobody have the marker before so many want it.
+    pub(crate) fn marker_waits_for(&self, number: usize) {
+        *self.0.meeting.lock().unwrap() = Some(Arc::new(Barrier::new(number)));
+    }
+
     /// The calls since the last time, as `method key`.
     pub(crate) fn take_calls(&self) -> Vec<String> {
         let calls = std::mem::take(&mut *self.0.calls.lock().unwrap());
@@ -68,14 +85,14 @@ impl Place {
 
     fn called(&self, method: &'static str, key: &str) -> Result<MutexGuard<'_, BTreeMap<String, Bytes>>> {
         self.0.calls.lock().unwrap().push((method, key.to_owned(), ReadPurpose::current()));
-        if !["capabilities", "list"].contains(&method) {
-            check_key(key)?;
-        }
         if self.0.down.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorCode::UNAVAILABLE, "connection refused").not_applied(true));
         }
         if method.starts_with("save") && self.0.full.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorCode::NO_SPACE, "no room").not_applied(true));
+        }
+        if !["capabilities", "list"].contains(&method) {
+            check_key(key)?;
         }
         Ok(self.objects())
     }
@@ -112,6 +129,15 @@ impl StorageAdapter for Place {
         self.reply()
     }
     async fn load(&self, key: &str) -> Result<Bytes> {
+        let meeting = self.0.meeting.lock().unwrap().clone().filter(|_| key == MARKER);
+        if let Some(meeting) = meeting {
+            meeting.wait().await;
+        }
+        if self.0.late.load(Ordering::SeqCst) && key.contains("/d/") {
+            for _ in 0..LATE {
+                tokio::task::yield_now().await;
+            }
+        }
         self.called("load", key)?.get(key).cloned().ok_or_else(|| Error::not_found(key))
     }
     async fn stat(&self, key: &str) -> Result<ObjectMeta> {

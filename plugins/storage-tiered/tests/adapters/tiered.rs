@@ -1,6 +1,8 @@
 //! What the tiered adapter serves from its cache, and what it never does.
 
-use persist_plugin_api::{Bytes, ErrorCode, ReadPurpose, StorageAdapter as _};
+use std::time::Duration;
+
+use persist_plugin_api::{Bytes, ErrorCode, ReadPurpose, Request, StorageAdapter as _};
 use persist_storage_tiered::{TieredConfig, TieredStorage};
 
 use crate::support::{MARKER, Place, asked};
@@ -59,6 +61,57 @@ async fn one_request_asks_once_which_store_it_is() {
     })
     .await;
     assert_eq!(remote.take_calls(), [format!("load {MARKER}")]);
+}
+
+#[tokio::test]
+async fn requests_beside_each_other_ask_once_each_and_at_once() {
+    let (_, remote, storage) = filled().await;
+    let read = async |id: &str| {
+        let read = ReadPurpose::Content.scope(storage.load(KEY));
+        assert_eq!(Request::with_id(id).scope(read).await.unwrap(), "the object");
+    };
+    remote.marker_waits_for(2);
+    let both = async { tokio::join!(read("one"), read("one"), read("two"), read("two")) };
+    tokio::time::timeout(Duration::from_secs(20), both).await.expect("neither waits for the other");
+    remote.marker_waits_for(1);
+    for id in ["one", "two", "one"] {
+        read(id).await;
+    }
+    assert_eq!(remote.take_calls(), [format!("load {MARKER}"), format!("load {MARKER}")]);
+}
+
+#[tokio::test]
+async fn what_is_removed_while_it_is_read_is_not_kept_and_others_are() {
+    let (_, remote, _) = filled().await;
+    let other = "agents/a/s/d/0000000002";
+    remote.objects().insert(other.to_owned(), Bytes::from_static(b"another"));
+    remote.snapshots_are_late(true);
+    let cache = Place::default();
+    let storage = open(&cache, &remote).await;
+    let removal = async {
+        // Both reads have begun by now, and neither has an answer.
+        tokio::task::yield_now().await;
+        storage.delete(KEY).await.unwrap();
+        remote.objects().insert(KEY.to_owned(), Bytes::from_static(b"replaced"));
+    };
+    let (one, two, ()) = tokio::join!(content(&storage, KEY), content(&storage, other), removal);
+    assert_eq!((one.unwrap(), two.unwrap()), ("replaced".into(), "another".into()));
+    assert_eq!(cache.keys().len(), 1, "what may have been read before the removal is not kept");
+    remote.take_calls();
+    content(&storage, other).await.unwrap();
+    assert_eq!(remote.take_calls(), [format!("load {MARKER}")]);
+}
+
+#[tokio::test]
+async fn small_copies_count_for_a_block_each() {
+    let (cache, remote) = (Place::default(), Place::default());
+    let config = TieredConfig::new(cache.part(), remote.part()).max_bytes(3 * 4096);
+    let storage = TieredStorage::open(config).await.unwrap();
+    storage.save_if_absent(MARKER, Bytes::from_static(b"store")).await.unwrap();
+    for number in 0..10 {
+        storage.save_if_absent(&format!("{number}"), Bytes::from_static(b"small")).await.unwrap();
+    }
+    assert_eq!(cache.keys().len(), 3);
 }
 
 #[tokio::test]
@@ -171,13 +224,13 @@ async fn two_stores_share_a_cache_without_meeting() {
 
 #[tokio::test]
 async fn the_bound_holds_and_the_longest_unused_goes_first() {
-    const ENTRY: u64 = 48 + 1000;
+    const ENTRY: u64 = 48 + 5000;
     let (cache, remote) = (Place::default(), Place::default());
     cache.objects().insert("somebody/else's".to_owned(), Bytes::from_static(b"stays"));
     let config = TieredConfig::new(cache.part(), remote.part()).max_bytes(3 * ENTRY);
     let storage = TieredStorage::open(config.clone()).await.unwrap();
     storage.save_if_absent(MARKER, Bytes::from_static(b"store")).await.unwrap();
-    let object = Bytes::from(vec![1; 1000]);
+    let object = Bytes::from(vec![1; 5000]);
     for key in ["a", "b", "c"] {
         storage.save_if_absent(key, object.clone()).await.unwrap();
     }
@@ -197,7 +250,7 @@ async fn the_bound_holds_and_the_longest_unused_goes_first() {
     other.save_if_absent("e", object.clone()).await.unwrap();
     assert_eq!(bytes(&cache), 3 * ENTRY);
     // What is larger than the whole cache passes it by, and drives out nothing.
-    let large = Bytes::from(vec![2; 4000]);
+    let large = Bytes::from(vec![2; 20_000]);
     other.save_if_absent("large", large.clone()).await.unwrap();
     assert_eq!(content(&other, "large").await.unwrap(), large);
     assert_eq!(bytes(&cache), 3 * ENTRY);
