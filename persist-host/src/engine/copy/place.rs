@@ -120,7 +120,6 @@ impl Copy<'_> {
         };
         let identity_digest = record.identity_digest().map_err(|error| self.unencodable(index, error))?;
         let segment_start = self.target.head_record.and_then(|record| record.segment_start);
-        self.erased.insert(index);
         self.place_mark(Mark {
             session: self.session.clone(),
             snapshot_index: index,
@@ -140,6 +139,7 @@ impl Copy<'_> {
         if !self.create_exactly(index, identity_digest, &object).await? {
             return Ok(Placed::Changed);
         }
+        self.erased.insert(index);
         // A stub leaves its segment open.
         let segment_start = (!mark.is_seal() && mark.segment_start != index).then_some(mark.segment_start);
         self.advance(index, HeadRecord { identity_digest, segment_start });

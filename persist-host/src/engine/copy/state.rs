@@ -16,8 +16,7 @@ use crate::{Result, SessionRef, SnapshotIndex, key};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CopyState {
-    /// Whether nothing is left to copy. Where everything was deleted, copying may still write a manifest that notes which of the
-    /// target's records are marks.
+    /// Whether nothing is left to copy: copying would write nothing.
     pub complete: bool,
     /// How many snapshots of the source come after the copy's end. An index that a collection used up may count, too.
     pub missing: u64,
