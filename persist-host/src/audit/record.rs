@@ -115,9 +115,7 @@ impl Record {
             previous: String::new(),
         }
     }
-}
 
-impl Record {
     /// Reads a line, if it is a record.
     pub(super) fn read(line: &[u8]) -> Option<Self> {
         serde_json::from_slice(line).ok()
