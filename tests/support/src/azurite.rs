@@ -4,22 +4,23 @@ use std::{
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::Arc,
 };
 
 use serde_json::json;
 
 use crate::{
     artifacts::azurite_script,
-    emulator::{Emulator, Kind, unique},
-    error::{ServerError, with_causes},
+    emulator::{Emulator, Kind},
+    error::ServerError,
     http,
     place::Place,
+    start::{Shared, or_panic, unique},
 };
 
 const KIND: Kind = Kind {
     name: "Azurite",
-    variable: "PERSIST_TEST_AZURITE_PORT",
+    variable: "PERSIST_TEST_AZURITE_ADDRESS",
     // Without a signature.
     ready: ("/devstoreaccount1?comp=list", 403),
     installed: azurite_script,
@@ -50,19 +51,8 @@ impl Azurite {
     /// When there is no server and none can be started; the message says what to do.
     #[must_use]
     pub fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<Azurite>> = Mutex::new(Weak::new());
-        // The guarded value is replaced as a whole, so that a panic of another test leaves it sound.
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(server) = shared.upgrade() {
-            return server;
-        }
-        let server = match Emulator::from_environment(&KIND) {
-            Ok(Some(emulator)) => Arc::new(Self(emulator)),
-            Ok(None) => Arc::new(Self::start()),
-            Err(error) => panic!("{}", with_causes(&error)),
-        };
-        *shared = Arc::downgrade(&server);
-        server
+        static SHARED: Shared<Azurite> = Shared::none();
+        SHARED.get(|| Ok(Emulator::from_environment(&KIND)?.map(Self)), Self::try_start)
     }
 
     /// Starts a server of the caller's own, such as one that a test stops in order to see what happens.
@@ -72,7 +62,7 @@ impl Azurite {
     /// When it is not installed or does not start; the message says what to do.
     #[must_use]
     pub fn start() -> Self {
-        Self::try_start().unwrap_or_else(|error| panic!("{}", with_causes(&error)))
+        or_panic(Self::try_start())
     }
 
     /// Starts a server, or tells why it cannot.
@@ -87,7 +77,7 @@ impl Azurite {
     /// The environment variables by which tests in other processes find this server.
     #[must_use]
     pub fn environment(&self) -> [(&'static str, String); 1] {
-        [(KIND.variable, self.0.address().port().to_string())]
+        [(KIND.variable, self.0.address().to_string())]
     }
 
     /// Where it listens.
@@ -149,7 +139,7 @@ impl Azurite {
     ///
     /// When it does not start.
     pub fn restart(&mut self) {
-        self.0.restart(&KIND).unwrap_or_else(|error| panic!("{}", with_causes(&error)));
+        or_panic(self.0.restart(&KIND));
     }
 
     /// Makes an empty container and returns its name, which begins with `prefix` and is used only once.

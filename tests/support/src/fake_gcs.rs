@@ -4,22 +4,23 @@ use std::{
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::Arc,
 };
 
 use serde_json::json;
 
 use crate::{
     artifacts::fake_gcs_bin,
-    emulator::{Emulator, Kind, unique},
-    error::{ServerError, with_causes},
+    emulator::{Emulator, Kind},
+    error::ServerError,
     http,
     place::Place,
+    start::{Shared, or_panic, unique},
 };
 
 const KIND: Kind = Kind {
     name: "fake-gcs-server",
-    variable: "PERSIST_TEST_FAKE_GCS_PORT",
+    variable: "PERSIST_TEST_FAKE_GCS_ADDRESS",
     ready: ("/storage/v1/b?project=test", 200),
     installed: fake_gcs_bin,
     command,
@@ -40,19 +41,8 @@ impl FakeGcs {
     /// When there is no server and none can be started; the message says what to do.
     #[must_use]
     pub fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<FakeGcs>> = Mutex::new(Weak::new());
-        // The guarded value is replaced as a whole, so that a panic of another test leaves it sound.
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(server) = shared.upgrade() {
-            return server;
-        }
-        let server = match Emulator::from_environment(&KIND) {
-            Ok(Some(emulator)) => Arc::new(Self(emulator)),
-            Ok(None) => Arc::new(Self::start()),
-            Err(error) => panic!("{}", with_causes(&error)),
-        };
-        *shared = Arc::downgrade(&server);
-        server
+        static SHARED: Shared<FakeGcs> = Shared::none();
+        SHARED.get(|| Ok(Emulator::from_environment(&KIND)?.map(Self)), Self::try_start)
     }
 
     /// Starts a server of the caller's own, such as one that a test stops in order to see what happens.
@@ -62,7 +52,7 @@ impl FakeGcs {
     /// When it is not installed or does not start; the message says what to do.
     #[must_use]
     pub fn start() -> Self {
-        Self::try_start().unwrap_or_else(|error| panic!("{}", with_causes(&error)))
+        or_panic(Self::try_start())
     }
 
     /// Starts a server, or tells why it cannot.
@@ -77,7 +67,7 @@ impl FakeGcs {
     /// The environment variables by which tests in other processes find this server.
     #[must_use]
     pub fn environment(&self) -> [(&'static str, String); 1] {
-        [(KIND.variable, self.0.address().port().to_string())]
+        [(KIND.variable, self.0.address().to_string())]
     }
 
     /// Where it listens.
@@ -109,7 +99,7 @@ impl FakeGcs {
     ///
     /// When it does not start.
     pub fn restart(&mut self) {
-        self.0.restart(&KIND).unwrap_or_else(|error| panic!("{}", with_causes(&error)));
+        or_panic(self.0.restart(&KIND));
     }
 
     /// Makes an empty bucket and returns its name, which begins with `prefix` and is used only once.

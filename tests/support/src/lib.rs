@@ -11,7 +11,7 @@
 //! | `PERSIST_SEAWEEDFS` | the `weed` executable | below `<target>/servers` |
 //! | `PERSIST_PROMETHEUS`, `PERSIST_ROTEL` | the `prometheus` and `rotel-agent` executables | the same |
 //! | `PERSIST_AZURITE`, `PERSIST_FAKE_GCS` | the main script of `azurite-blob`, the `fake-gcs-server` executable | the same |
-//! | `PERSIST_TEST_AZURITE_PORT`, `PERSIST_TEST_FAKE_GCS_PORT` | the port of a running Azurite or fake-gcs-server | one is started |
+//! | `PERSIST_TEST_AZURITE_ADDRESS`, `PERSIST_TEST_FAKE_GCS_ADDRESS` | a running Azurite or fake-gcs-server | one is started |
 //! | `PERSIST_SECANTUSDB` | the program `secantusd-py` | the same |
 //! | `PERSIST_TEST_MONGODB_ADDRESS` | a running SecantusDB, which stands in for MongoDB | one is started |
 //! | `PERSIST_REDIS` | the `redis-server` executable | the same |
@@ -38,6 +38,7 @@ mod redis;
 mod rotel;
 mod seaweedfs;
 mod secantusdb;
+mod start;
 mod state;
 
 pub use artifacts::{

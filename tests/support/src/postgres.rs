@@ -7,25 +7,22 @@ mod programs;
 mod psql;
 
 use std::{
-    env,
-    fs::{self, File},
+    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     process,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
-    thread,
-    time::{Duration, Instant, SystemTime},
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
+
+use tempfile::TempDir;
 
 use crate::{
     artifacts::postgres_bin,
     error::{ServerError, with_causes},
     place::Place,
-    ports,
     process::ServerProcess,
+    start::{self, Shared, on_free_ports, or_panic, unique, variable},
 };
 use own::Own;
 use programs::Programs;
@@ -41,9 +38,6 @@ const SUPERUSER: &str = "postgres";
 /// The role that owns the database of the same name, and may do nothing else.
 const ROLE: &str = "persist";
 
-/// A start takes 0.3 s on an idle machine; a busy one compiles at the same time.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-const START_ATTEMPTS: u32 = 4;
 const POLL: Duration = Duration::from_millis(50);
 
 /// A running PostgreSQL on 127.0.0.1. Roles log in with a password, with TLS or without.
@@ -69,19 +63,8 @@ impl Postgres {
     /// When there is no server and none can be started; the message says what to do.
     #[must_use]
     pub fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
-        // The guarded value is replaced as a whole, so that a panic of another test leaves it sound.
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(server) = shared.upgrade() {
-            return server;
-        }
-        let server = match Self::from_environment() {
-            Ok(Some(server)) => Arc::new(server),
-            Ok(None) => Arc::new(Self::start()),
-            Err(error) => panic!("{}", with_causes(&error)),
-        };
-        *shared = Arc::downgrade(&server);
-        server
+        static SHARED: Shared<Postgres> = Shared::none();
+        SHARED.get(Self::from_environment, Self::try_start)
     }
 
     /// Starts a server of the caller's own, such as one that a test stops in order to see what happens.
@@ -91,7 +74,7 @@ impl Postgres {
     /// When it is not installed or does not start; the message says what to do.
     #[must_use]
     pub fn start() -> Self {
-        Self::try_start().unwrap_or_else(|error| panic!("{}", with_causes(&error)))
+        or_panic(Self::try_start())
     }
 
     /// Starts a server, or tells why it cannot.
@@ -100,27 +83,12 @@ impl Postgres {
     ///
     /// [`ServerError`] when it is not installed, no port is free, or the server does not become ready.
     pub fn try_start() -> Result<Self, ServerError> {
-        let mut attempt = 1;
-        loop {
-            match Self::start_once(&postgres_bin()) {
-                // Another process may have taken the port in the meantime: another port is all it takes.
-                Err(ServerError::Unexpected { .. }) if attempt < START_ATTEMPTS => attempt += 1,
-                outcome => return outcome,
-            }
-        }
+        on_free_ports(NAME, &postgres_bin(), |[port], data| Self::start_once(port, data))
     }
 
-    fn start_once(program: &Path) -> Result<Self, ServerError> {
-        if !program.is_file() {
-            return Err(ServerError::NotInstalled { path: program.to_owned() });
-        }
-        let data = tempfile::Builder::new()
-            .prefix("persist-pg-")
-            .tempdir()
-            .map_err(ServerError::io("make a temporary directory for PostgreSQL"))?;
-        let [port] = ports::free_pairs().ok_or(ServerError::NoPorts { server: NAME, attempts: 1 })?;
+    fn start_once(port: u16, data: TempDir) -> Result<Self, ServerError> {
         let password = password();
-        let programs = Programs::new(program, data.path())?;
+        let programs = Programs::new(&postgres_bin(), data.path())?;
         let password_file = data.path().join("password");
         fs::write(&password_file, &password)
             .map_err(ServerError::io(format!("write {}", password_file.display())))?;
@@ -233,7 +201,7 @@ impl Postgres {
     /// When the server refuses.
     #[must_use]
     pub fn create_database(&self, prefix: &str, options: &str) -> String {
-        let name = unique(prefix);
+        let name = identifier(prefix);
         self.sql("postgres", &format!("CREATE DATABASE {name} OWNER {ROLE} {options}"));
         name
     }
@@ -246,7 +214,7 @@ impl Postgres {
     /// When the server refuses.
     #[must_use]
     pub fn create_role(&self, prefix: &str, options: &str) -> String {
-        let name = unique(prefix);
+        let name = identifier(prefix);
         self.sql("postgres", &format!("CREATE ROLE {name} LOGIN PASSWORD '{}' {options}", self.password));
         name
     }
@@ -260,7 +228,7 @@ impl Postgres {
     /// When the server refuses.
     #[must_use]
     pub fn place(self: &Arc<Self>, prefix: &str) -> Place {
-        let schema = unique(prefix);
+        let schema = identifier(prefix);
         self.sql(ROLE, &format!("CREATE SCHEMA {schema} AUTHORIZATION {ROLE}"));
         Place {
             adapter: "postgres",
@@ -276,35 +244,14 @@ impl Postgres {
 
     fn start_again(&self) -> Result<(), ServerError> {
         let Some(own) = &self.own else { return Ok(()) };
-        let log_path = own.data.path().join("log");
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(&log_path)
-            .map_err(ServerError::io(format!("make {}", log_path.display())))?;
         let (program, arguments) =
             own.programs.line("postgres", &configuration::arguments(self.address.port(), own.data.path()));
-        let process = ServerProcess::start(Path::new(&program), &arguments, &log)
-            .map_err(ServerError::io("run postgres".to_owned()))?;
+        let question = ("SELECT 1", "a login");
+        let process = start::run(NAME, Path::new(&program), &arguments, own.data.path(), question, || {
+            self.try_sql("postgres", "SELECT 1").map(drop).map_err(|error| with_causes(&error))
+        })?;
         *own.process() = Some(process);
-
-        let begin = Instant::now();
-        let mut found = String::new();
-        while begin.elapsed() < START_TIMEOUT {
-            match self.try_sql("postgres", "SELECT 1") {
-                Ok(_) => return Ok(()),
-                Err(error) => found = with_causes(&error),
-            }
-            if own.process().as_ref().is_none_or(ServerProcess::has_exited) {
-                found = format!(
-                    "the server ended; its log:\n{}",
-                    fs::read_to_string(&log_path).unwrap_or_default()
-                );
-                break;
-            }
-            thread::sleep(POLL);
-        }
-        Err(ServerError::Unexpected { server: NAME, attempt: "start".to_owned(), expected: "a login", found })
+        Ok(())
     }
 
     fn try_sql(&self, database: &str, statements: &str) -> Result<String, ServerError> {
@@ -312,21 +259,13 @@ impl Postgres {
     }
 }
 
-/// A name that is used only once.
-fn unique(prefix: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    // Process ids come round again within a long run, so the time is part of the name.
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
-    format!("{}_{now:x}_{:x}_{count:x}", prefix.replace('-', "_"), process::id())
+/// A name that is used only once, and needs no quotes.
+fn identifier(prefix: &str) -> String {
+    unique(prefix).replace('-', "_")
 }
 
 /// A password that is in no other place than this run.
 fn password() -> String {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
     format!("pw-{now:x}-{:x}", process::id())
-}
-
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }

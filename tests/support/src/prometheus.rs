@@ -2,26 +2,22 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
-    io,
+    fs, io,
     path::Path,
     process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
 use crate::{
     artifacts::prometheus_bin,
-    error::{ServerError, with_causes},
-    http, ports,
+    error::ServerError,
+    http,
     process::ServerProcess,
+    start::{self, on_free_ports, or_panic},
 };
 
 const NAME: &str = "Prometheus";
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(50);
 
 /// A running Prometheus on 127.0.0.1 that scrapes one address each second. It ends, and its data goes, when this is dropped.
 #[derive(Debug)]
@@ -39,18 +35,14 @@ impl Prometheus {
     /// When it is not installed or does not start; the message says what to do.
     #[must_use]
     pub fn start(target: &str, rules: &Path) -> Self {
-        Self::try_start(target, rules).unwrap_or_else(|error| panic!("{}", with_causes(&error)))
+        or_panic(Self::try_start(target, rules))
     }
 
     fn try_start(target: &str, rules: &Path) -> Result<Self, ServerError> {
-        let program = prometheus_bin();
-        if !program.is_file() {
-            return Err(ServerError::NotInstalled { path: program });
-        }
-        let data = tempfile::Builder::new()
-            .prefix("persist-prometheus-")
-            .tempdir()
-            .map_err(ServerError::io("make a temporary directory for Prometheus"))?;
+        on_free_ports(NAME, &prometheus_bin(), |[port], data| Self::start_once(port, data, target, rules))
+    }
+
+    fn start_once(port: u16, data: TempDir, target: &str, rules: &Path) -> Result<Self, ServerError> {
         let config = data.path().join("prometheus.yml");
         let text = format!(
             "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [{:?}]\n\
@@ -58,29 +50,16 @@ impl Prometheus {
             rules.display().to_string()
         );
         fs::write(&config, text).map_err(ServerError::io(format!("write {}", config.display())))?;
-        let [port] = ports::free_pairs().ok_or(ServerError::NoPorts { server: NAME, attempts: 1 })?;
-        let log =
-            File::create(data.path().join("log")).map_err(ServerError::io("make a log for Prometheus"))?;
         let arguments = [
             format!("--config.file={}", config.display()),
             format!("--storage.tsdb.path={}", data.path().join("tsdb").display()),
             format!("--web.listen-address=127.0.0.1:{port}"),
         ]
         .map(OsString::from);
-        let process = ServerProcess::start(&program, &arguments, &log)
-            .map_err(ServerError::io(format!("run {}", program.display())))?;
-        let start = Instant::now();
-        while !http::status("GET", port, "/-/ready").is_ok_and(|status| status == 200) {
-            if process.has_exited() || start.elapsed() > START_TIMEOUT {
-                return Err(ServerError::Unexpected {
-                    server: NAME,
-                    attempt: "start".to_owned(),
-                    expected: "readiness",
-                    found: fs::read_to_string(data.path().join("log")).unwrap_or_default(),
-                });
-            }
-            thread::sleep(POLL);
-        }
+        let (path, question) = ("/-/ready", ("GET /-/ready", "status 200"));
+        let process = start::run(NAME, &prometheus_bin(), &arguments, data.path(), question, || {
+            start::get(port, path, 200)
+        })?;
         Ok(Self { port, _process: process, _data: data })
     }
 

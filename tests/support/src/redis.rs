@@ -4,17 +4,9 @@ mod cluster;
 mod programs;
 
 use std::{
-    env,
     ffi::OsString,
-    fs::{self, File},
     path::{Path, PathBuf},
-    process,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
-    thread,
-    time::{Duration, Instant, SystemTime},
+    sync::Arc,
 };
 
 use serde_json::json;
@@ -22,10 +14,10 @@ use tempfile::TempDir;
 
 use crate::{
     artifacts::redis_bin,
-    error::{ServerError, with_causes},
+    error::ServerError,
     place::Place,
-    ports,
     process::ServerProcess,
+    start::{self, Shared, on_free_ports, or_panic, port_in, unique},
 };
 
 pub use cluster::RedisCluster;
@@ -33,9 +25,6 @@ use programs::{client, library_path, make_certificate};
 
 const NAME: &str = "Redis";
 const ADDRESS_VARIABLE: &str = "PERSIST_TEST_REDIS_ADDRESS";
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-const START_ATTEMPTS: u32 = 4;
-const POLL: Duration = Duration::from_millis(20);
 
 /// A running Redis on 127.0.0.1.
 ///
@@ -67,19 +56,8 @@ impl Redis {
     /// When there is no server and none can be started; the message says what to do.
     #[must_use]
     pub fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<Redis>> = Mutex::new(Weak::new());
-        // The guarded value is replaced as a whole, so that a panic of another test leaves it sound.
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(server) = shared.upgrade() {
-            return server;
-        }
-        let server = match Self::from_environment() {
-            Ok(Some(server)) => Arc::new(server),
-            Ok(None) => Arc::new(Self::start()),
-            Err(error) => panic!("{}", with_causes(&error)),
-        };
-        *shared = Arc::downgrade(&server);
-        server
+        static SHARED: Shared<Redis> = Shared::none();
+        SHARED.get(Self::from_environment, Self::try_start)
     }
 
     /// Starts a server of the caller's own, such as one that a test stops in order to see what happens.
@@ -100,7 +78,7 @@ impl Redis {
     /// As [`start`](Self::start).
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
-        Self::try_start_with(arguments, |_| Ok(())).unwrap_or_else(|error| panic!("{}", with_causes(&error)))
+        or_panic(Self::try_start_with(arguments, |_| Ok(())))
     }
 
     /// Starts a server that speaks TLS alone, with a certificate for 127.0.0.1 whose authority is in
@@ -121,8 +99,7 @@ impl Redis {
             "--tls-auth-clients",
             "no",
         ];
-        Self::try_start_with(&arguments, make_certificate)
-            .unwrap_or_else(|error| panic!("{}", with_causes(&error)))
+        or_panic(Self::try_start_with(&arguments, make_certificate))
     }
 
     /// Starts a server, or tells why it cannot.
@@ -138,29 +115,14 @@ impl Redis {
         arguments: &[&str],
         prepare: fn(&Path) -> Result<(), ServerError>,
     ) -> Result<Self, ServerError> {
-        let program = redis_bin();
-        if !program.is_file() {
-            return Err(ServerError::NotInstalled { path: program });
-        }
-        let mut attempt = 1;
-        loop {
-            let data = tempfile::Builder::new()
-                .prefix("persist-redis-")
-                .tempdir()
-                .map_err(ServerError::io("make a temporary directory for Redis"))?;
+        on_free_ports(NAME, &redis_bin(), |[port], data| {
             prepare(data.path())?;
             let directory = data.path().display().to_string();
             let arguments =
                 arguments.iter().map(|argument| argument.replace("DIR", &directory).into()).collect();
-            let [port] =
-                ports::free_pairs().ok_or(ServerError::NoPorts { server: NAME, attempts: START_ATTEMPTS })?;
             let mut server = Self { port, own: Some(Own { process: None, data, arguments }) };
-            match server.run() {
-                // Another process may have taken the port in the meantime.
-                Err(ServerError::Unexpected { .. }) if attempt < START_ATTEMPTS => attempt += 1,
-                outcome => return outcome.map(|()| server),
-            }
-        }
+            server.run().map(|()| server)
+        })
     }
 
     /// Kills the server, as a crash does, and leaves its data.
@@ -179,7 +141,7 @@ impl Redis {
     /// When another process started it, or it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        self.run().unwrap_or_else(|error| panic!("{}", with_causes(&error)));
+        or_panic(self.run());
     }
 
     fn own(&mut self) -> &mut Own {
@@ -188,9 +150,6 @@ impl Redis {
 
     fn run(&mut self) -> Result<(), ServerError> {
         let (port, own) = (self.port, self.own());
-        let log_path = own.data.path().join("log");
-        let log = File::options().create(true).append(true).open(&log_path);
-        let log = log.map_err(ServerError::io(format!("make {}", log_path.display())))?;
         let program = redis_bin();
         let tls = own.data.path().join("key.pem").is_file();
         let listen = if tls { ["--port", "0", "--tls-port"] } else { ["--tls-port", "0", "--port"] };
@@ -203,45 +162,21 @@ impl Redis {
         arguments.extend(own.arguments.iter().cloned());
         arguments.extend(listen.map(Into::into));
         arguments.push(port.to_string().into());
-        let process = ServerProcess::start(Path::new("env"), &arguments, &log)
-            .map_err(ServerError::io(format!("run {}", program.display())))?;
+        let (env, question) = (Path::new("env"), ("PING", "PONG"));
+        let process = start::run(NAME, env, &arguments, own.data.path(), question, || {
+            match ask(port, tls, &["PING"]) {
+                // A server that asks for a password is as ready.
+                answer if answer == "PONG" || answer.contains("NOAUTH") => Ok(()),
+                answer => Err(answer),
+            }
+        })?;
         own.process = Some(process);
-        self.wait_until_ready(&log_path)
-    }
-
-    fn wait_until_ready(&self, log: &Path) -> Result<(), ServerError> {
-        let begin = Instant::now();
-        let mut found = String::new();
-        while begin.elapsed() < START_TIMEOUT {
-            found = self.ask(&["PING"]);
-            // A server that asks for a password is as ready.
-            if found == "PONG" || found.contains("NOAUTH") {
-                return Ok(());
-            }
-            let process = self.own.as_ref().and_then(|own| own.process.as_ref());
-            if process.is_some_and(ServerProcess::has_exited) {
-                found =
-                    format!("the server ended; its log:\n{}", fs::read_to_string(log).unwrap_or_default());
-                break;
-            }
-            thread::sleep(POLL);
-        }
-        Err(ServerError::Unexpected { server: NAME, attempt: "PING".to_owned(), expected: "PONG", found })
+        Ok(())
     }
 
     /// The server that the environment describes, if it describes one.
     fn from_environment() -> Result<Option<Self>, ServerError> {
-        let Some(address) = env::var(ADDRESS_VARIABLE).ok().filter(|value| !value.is_empty()) else {
-            return Ok(None);
-        };
-        let port = address.strip_prefix("127.0.0.1:").and_then(|port| port.parse().ok());
-        let port = port.ok_or_else(|| ServerError::Unexpected {
-            server: NAME,
-            attempt: format!("read {ADDRESS_VARIABLE}"),
-            expected: "127.0.0.1:PORT",
-            found: address,
-        })?;
-        Ok(Some(Self { port, own: None }))
+        Ok(port_in(NAME, ADDRESS_VARIABLE)?.map(|port| Self { port, own: None }))
     }
 
     /// The environment variables by which tests in other processes find this server.
@@ -281,24 +216,13 @@ impl Redis {
     /// any other.
     #[must_use]
     pub fn ask(&self, command: &[&str]) -> String {
-        let mut client = client(self.port);
-        if self.certificate().is_some() {
-            client.args(["--tls", "--insecure"]);
-        }
-        let output = client.args(command).output();
-        let output = output.unwrap_or_else(|error| panic!("redis-cli does not start: {error}"));
-        let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-        String::from_utf8_lossy(&text).trim().to_owned()
+        ask(self.port, self.certificate().is_some(), command)
     }
 
     /// A prefix for keys that nobody else uses, which begins with `name`.
     #[must_use]
     pub fn prefix(name: &str) -> String {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        // Process ids come round again within a long run, so the time is part of the name.
-        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
-        format!("{name}-{now:x}-{:x}-{count:x}", process::id())
+        unique(name)
     }
 
     /// A new prefix as a [`Place`].
@@ -315,4 +239,15 @@ impl Redis {
             server: Arc::clone(self) as _,
         }
     }
+}
+
+fn ask(port: u16, tls: bool, command: &[&str]) -> String {
+    let mut client = client(port);
+    if tls {
+        client.args(["--tls", "--insecure"]);
+    }
+    let output = client.args(command).output();
+    let output = output.unwrap_or_else(|error| panic!("redis-cli does not start: {error}"));
+    let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    String::from_utf8_lossy(&text).trim().to_owned()
 }

@@ -3,25 +3,21 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs::{self, File},
+    fs,
     net::{Ipv4Addr, TcpStream},
     path::PathBuf,
-    thread,
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
 use crate::{
     artifacts::rotel_bin,
-    error::{ServerError, with_causes},
-    ports,
+    error::ServerError,
     process::ServerProcess,
+    start::{self, on_free_ports, or_panic},
 };
 
 const NAME: &str = "Rotel";
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(50);
 
 /// A running collector on 127.0.0.1. It ends, and what it received goes, when this is dropped.
 #[derive(Debug)]
@@ -55,7 +51,7 @@ impl Rotel {
     /// When it is not installed or does not start; the message says what to do.
     #[must_use]
     pub fn start() -> Self {
-        Self::try_start().unwrap_or_else(|error| panic!("{}", with_causes(&error)))
+        or_panic(Self::try_start())
     }
 
     /// Starts one.
@@ -64,16 +60,10 @@ impl Rotel {
     ///
     /// When it is not installed or does not start; the message says what to do.
     pub fn try_start() -> Result<Self, ServerError> {
-        let program = rotel_bin();
-        if !program.is_file() {
-            return Err(ServerError::NotInstalled { path: program });
-        }
-        let data = tempfile::Builder::new()
-            .prefix("persist-rotel-")
-            .tempdir()
-            .map_err(ServerError::io("make a temporary directory for Rotel"))?;
-        let [grpc, http] = ports::free_pairs().ok_or(ServerError::NoPorts { server: NAME, attempts: 1 })?;
-        let log = File::create(data.path().join("log")).map_err(ServerError::io("make a log for Rotel"))?;
+        on_free_ports(NAME, &rotel_bin(), |[grpc, http], data| Self::start_once(grpc, http, data))
+    }
+
+    fn start_once(grpc: u16, http: u16, data: TempDir) -> Result<Self, ServerError> {
         let arguments = [
             "start".to_owned(),
             format!("--otlp-grpc-endpoint=127.0.0.1:{grpc}"),
@@ -83,21 +73,11 @@ impl Rotel {
             "--debug-log-verbosity=detailed".to_owned(),
         ]
         .map(OsString::from);
-        let process = ServerProcess::start(&program, &arguments, &log)
-            .map_err(ServerError::io(format!("run {}", program.display())))?;
-        let start = Instant::now();
-        let listens = |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-        while !(listens(grpc) && listens(http)) {
-            if process.has_exited() || start.elapsed() > START_TIMEOUT {
-                return Err(ServerError::Unexpected {
-                    server: NAME,
-                    attempt: "start".to_owned(),
-                    expected: "two open ports",
-                    found: fs::read_to_string(data.path().join("log")).unwrap_or_default(),
-                });
-            }
-            thread::sleep(POLL);
-        }
+        let question = ("connect to both ports", "a listener");
+        let process = start::run(NAME, &rotel_bin(), &arguments, data.path(), question, || {
+            let connect = |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+            connect(grpc).and_then(|_| connect(http)).map(drop).map_err(|error| error.to_string())
+        })?;
         Ok(Self { grpc, http, _process: process, data })
     }
 

@@ -2,31 +2,18 @@
 
 mod configuration;
 
-use std::{
-    env,
-    fs::{self, File},
-    io::{Read, Seek, SeekFrom},
-    net::SocketAddr,
-    path::Path,
-    process,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
-    thread,
-    time::{Duration, Instant, SystemTime},
-};
+use std::{fs, net::SocketAddr, sync::Arc};
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
     artifacts::seaweedfs_bin,
-    error::{ServerError, with_causes},
+    error::ServerError,
     http,
     place::Place,
-    ports,
     process::ServerProcess,
+    start::{self, Shared, on_free_ports, or_panic, unique, variable},
 };
 use configuration::Ports;
 
@@ -35,12 +22,6 @@ const ENDPOINT_VARIABLE: &str = "PERSIST_TEST_S3_ENDPOINT";
 const FILER_VARIABLE: &str = "PERSIST_TEST_S3_FILER";
 const ACCESS_KEY_VARIABLE: &str = "PERSIST_TEST_S3_ACCESS_KEY";
 const SECRET_KEY_VARIABLE: &str = "PERSIST_TEST_S3_SECRET_KEY";
-
-/// A start takes 1 s on an idle machine; a busy one compiles at the same time.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-const START_ATTEMPTS: u32 = 4;
-const READY_POLL: Duration = Duration::from_millis(50);
-const LOG_TAIL: u64 = 2_000;
 
 /// A running SeaweedFS on 127.0.0.1, with an S3 identity that may do everything and one that may only read.
 ///
@@ -73,19 +54,8 @@ impl SeaweedFs {
     /// When there is no server and none can be started; the message says what to do.
     #[must_use]
     pub fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<SeaweedFs>> = Mutex::new(Weak::new());
-        // The guarded value is replaced as a whole, so that a panic of another test leaves it sound.
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(server) = shared.upgrade() {
-            return server;
-        }
-        let server = match Self::from_environment() {
-            Ok(Some(server)) => Arc::new(server),
-            Ok(None) => Arc::new(Self::start()),
-            Err(error) => panic!("{}", with_causes(&error)),
-        };
-        *shared = Arc::downgrade(&server);
-        server
+        static SHARED: Shared<SeaweedFs> = Shared::none();
+        SHARED.get(Self::from_environment, Self::try_start)
     }
 
     /// Starts a server of the caller's own, such as one that a test stops in order to see what happens.
@@ -95,7 +65,7 @@ impl SeaweedFs {
     /// When it is not installed or does not start; the message says what to do.
     #[must_use]
     pub fn start() -> Self {
-        Self::try_start().unwrap_or_else(|error| panic!("{}", with_causes(&error)))
+        or_panic(Self::try_start())
     }
 
     /// Starts a server, or tells why it cannot.
@@ -104,54 +74,29 @@ impl SeaweedFs {
     ///
     /// [`ServerError`] when the executable is missing, no ports are free, or the server does not become ready.
     pub fn try_start() -> Result<Self, ServerError> {
-        let program = seaweedfs_bin();
-        if !program.is_file() {
-            return Err(ServerError::NotInstalled { path: program });
-        }
-        let mut attempt = 1;
-        loop {
-            match Self::start_once(&program) {
-                // Another process may have taken a port in the meantime: a new choice of ports is all it takes.
-                Err(ServerError::Unexpected { .. }) if attempt < START_ATTEMPTS => attempt += 1,
-                outcome => return outcome,
-            }
-        }
+        on_free_ports(NAME, &seaweedfs_bin(), |ports, data| Self::start_once(&Ports::from(ports), data))
     }
 
-    fn start_once(program: &Path) -> Result<Self, ServerError> {
-        let data = tempfile::Builder::new()
-            .prefix("persist-seaweedfs-")
-            .tempdir()
-            .map_err(ServerError::io("make a temporary directory for SeaweedFS"))?;
-        let ports = ports::free_pairs()
-            .map(Ports::from)
-            .ok_or(ServerError::NoPorts { server: NAME, attempts: START_ATTEMPTS })?;
+    fn start_once(ports: &Ports, data: TempDir) -> Result<Self, ServerError> {
         let (access_key, secret_key) = configuration::credentials();
         let identities = data.path().join("identities.json");
         fs::write(&identities, configuration::identities(&access_key, &secret_key))
             .map_err(ServerError::io(format!("write {}", identities.display())))?;
         let volumes = data.path().join("data");
         fs::create_dir(&volumes).map_err(ServerError::io(format!("make {}", volumes.display())))?;
-        let log_path = data.path().join("log");
-        let mut log = File::options()
-            .create_new(true)
-            .read(true)
-            .append(true)
-            .open(&log_path)
-            .map_err(ServerError::io(format!("make {}", log_path.display())))?;
-
-        let arguments = configuration::arguments(&ports, &volumes, &identities);
-        let process = ServerProcess::start(program, &arguments, &log)
-            .map_err(ServerError::io(format!("run {}", program.display())))?;
-        let server = Self {
+        let arguments = configuration::arguments(ports, &volumes, &identities);
+        // The refusal shows that the S3 side and its identities are in place.
+        let question = ("GET / without a signature", "status 403");
+        let process = start::run(NAME, &seaweedfs_bin(), &arguments, data.path(), question, || {
+            start::get(ports.s3, "/", 403)
+        })?;
+        Ok(Self {
             endpoint: format!("http://127.0.0.1:{}", ports.s3),
             filer_port: ports.filer,
             access_key,
             secret_key,
             own: Some(Own { process, _data: data }),
-        };
-        server.wait_until_ready(ports.s3, &mut log)?;
-        Ok(server)
+        })
     }
 
     /// The server that the environment describes, if it describes one.
@@ -254,11 +199,7 @@ impl SeaweedFs {
     /// When the server refuses.
     #[must_use]
     pub fn create_bucket(&self, prefix: &str) -> String {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        // Process ids come round again within a long run, so the time is part of the name.
-        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
-        let name = format!("{prefix}-{now:x}-{:x}-{count:x}", process::id());
+        let name = unique(prefix);
         match http::status("POST", self.filer_port, &format!("/buckets/{name}/")) {
             Ok(201) => name,
             Ok(status) => panic!("cannot make bucket {name}: expected status 201, found {status}"),
@@ -287,41 +228,4 @@ impl SeaweedFs {
             server: Arc::clone(self) as _,
         }
     }
-
-    /// Waits until an unsigned request is refused, which shows that the S3 side and its identities are in place.
-    fn wait_until_ready(&self, port: u16, log: &mut File) -> Result<(), ServerError> {
-        let begin = Instant::now();
-        let mut found = String::new();
-        while begin.elapsed() < START_TIMEOUT {
-            match http::status("GET", port, "/") {
-                Ok(403) => return Ok(()),
-                Ok(status) => found = format!("status {status}"),
-                Err(error) => found = error.to_string(),
-            }
-            if self.own.as_ref().is_some_and(|own| own.process.has_exited()) {
-                found = format!("the server ended; the end of its log:\n{}", tail(log));
-                break;
-            }
-            thread::sleep(READY_POLL);
-        }
-        Err(ServerError::Unexpected {
-            server: NAME,
-            attempt: format!("GET {}/ without a signature", self.endpoint),
-            expected: "status 403",
-            found,
-        })
-    }
-}
-
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn tail(log: &mut File) -> String {
-    let mut bytes = Vec::new();
-    let length = log.metadata().map_or(0, |metadata| metadata.len());
-    // This only adds to an error that is reported anyway.
-    let _ = log.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)));
-    let _ = log.read_to_end(&mut bytes);
-    String::from_utf8_lossy(&bytes).trim().to_owned()
 }

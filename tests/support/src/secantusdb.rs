@@ -1,19 +1,12 @@
 //! SecantusDB: a server that speaks MongoDB's protocol. It stands in for MongoDB, which cannot be had everywhere.
 
 use std::{
-    env,
     ffi::OsString,
-    fs::{self, File},
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::TcpStream,
     path::Path,
-    process,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
-    },
-    thread,
-    time::{Duration, Instant, SystemTime},
+    sync::Arc,
+    time::Duration,
 };
 
 use serde_json::json;
@@ -21,17 +14,14 @@ use tempfile::TempDir;
 
 use crate::{
     artifacts::secantusdb_bin,
-    error::{ServerError, with_causes},
+    error::ServerError,
     place::Place,
-    ports,
     process::ServerProcess,
+    start::{self, Shared, on_free_ports, or_panic, port_in, unique},
 };
 
 const NAME: &str = "SecantusDB";
 const ADDRESS_VARIABLE: &str = "PERSIST_TEST_MONGODB_ADDRESS";
-const START_TIMEOUT: Duration = Duration::from_secs(120);
-const START_ATTEMPTS: u32 = 4;
-const POLL: Duration = Duration::from_millis(50);
 /// The question `{ping: 1, $db: "admin"}` as MongoDB's protocol has it: length, request id, no answer to, the code of
 /// `OP_MSG`, flags, and one section with a BSON document.
 const PING: &[u8] = b"\x33\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\xdd\x07\x00\x00\x00\x00\x00\x00\x00\
@@ -66,19 +56,8 @@ impl SecantusDb {
     /// When there is no server and none can be started; the message says what to do.
     #[must_use]
     pub fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<SecantusDb>> = Mutex::new(Weak::new());
-        // The guarded value is replaced as a whole, so that a panic of another test leaves it sound.
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(server) = shared.upgrade() {
-            return server;
-        }
-        let server = match Self::from_environment() {
-            Ok(Some(server)) => Arc::new(server),
-            Ok(None) => Arc::new(Self::start()),
-            Err(error) => panic!("{}", with_causes(&error)),
-        };
-        *shared = Arc::downgrade(&server);
-        server
+        static SHARED: Shared<SecantusDb> = Shared::none();
+        SHARED.get(Self::from_environment, Self::try_start)
     }
 
     /// Starts a server of the caller's own, such as one that a test stops in order to see what happens.
@@ -88,7 +67,7 @@ impl SecantusDb {
     /// When it is not installed or does not start; the message says what to do.
     #[must_use]
     pub fn start() -> Self {
-        Self::try_start().unwrap_or_else(|error| panic!("{}", with_causes(&error)))
+        or_panic(Self::try_start())
     }
 
     /// Starts a server, or tells why it cannot.
@@ -97,25 +76,10 @@ impl SecantusDb {
     ///
     /// [`ServerError`] when the executable is missing, no ports are free, or the server does not become ready.
     pub fn try_start() -> Result<Self, ServerError> {
-        let program = secantusdb_bin();
-        if !program.is_file() {
-            return Err(ServerError::NotInstalled { path: program });
-        }
-        let mut attempt = 1;
-        loop {
-            let data = tempfile::Builder::new()
-                .prefix("persist-secantusdb-")
-                .tempdir()
-                .map_err(ServerError::io("make a temporary directory for SecantusDB"))?;
-            let [port] =
-                ports::free_pairs().ok_or(ServerError::NoPorts { server: NAME, attempts: START_ATTEMPTS })?;
+        on_free_ports(NAME, &secantusdb_bin(), |[port], data| {
             let mut server = Self { port, own: Some(Own { process: None, data, arguments: Vec::new() }) };
-            match server.run() {
-                // Another process may have taken the port in the meantime.
-                Err(ServerError::Unexpected { .. }) if attempt < START_ATTEMPTS => attempt += 1,
-                outcome => return outcome.map(|()| server),
-            }
-        }
+            server.run().map(|()| server)
+        })
     }
 
     /// Kills the server, as a crash does, and leaves its data.
@@ -134,7 +98,7 @@ impl SecantusDb {
     /// When another process started it, or it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        self.run().unwrap_or_else(|error| panic!("{}", with_causes(&error)));
+        or_panic(self.run());
     }
 
     /// Starts the server again, so that it asks for user and password.
@@ -153,9 +117,6 @@ impl SecantusDb {
 
     fn run(&mut self) -> Result<(), ServerError> {
         let (port, own) = (self.port, self.own());
-        let log_path = own.data.path().join("log");
-        let log = File::options().create(true).append(true).open(&log_path);
-        let log = log.map_err(ServerError::io(format!("make {}", log_path.display())))?;
         let program = secantusdb_bin();
         let mut packages = OsString::from("PYTHONPATH=");
         packages.push(program.parent().and_then(Path::parent).unwrap_or(&program));
@@ -164,57 +125,17 @@ impl SecantusDb {
         arguments.push(own.data.path().join("data").into());
         arguments.extend(own.arguments.iter().map(Into::into));
         arguments.extend(["--port".into(), port.to_string().into()]);
-        let process = ServerProcess::start(Path::new("env"), &arguments, &log)
-            .map_err(ServerError::io("run SecantusDB"))?;
+        let (env, question) = (Path::new("env"), ("ping", "an answer"));
+        let process = start::run(NAME, env, &arguments, own.data.path(), question, || {
+            ping(port).map_err(|error| error.to_string())
+        })?;
         own.process = Some(process);
-        self.wait_until_ready(&log_path)
-    }
-
-    fn wait_until_ready(&self, log: &Path) -> Result<(), ServerError> {
-        let begin = Instant::now();
-        let ended =
-            || self.own.as_ref().and_then(|own| own.process.as_ref()).is_none_or(ServerProcess::has_exited);
-        while begin.elapsed() < START_TIMEOUT {
-            if self.answers() {
-                return Ok(());
-            }
-            if ended() {
-                break;
-            }
-            thread::sleep(POLL);
-        }
-        Err(ServerError::Unexpected {
-            server: NAME,
-            attempt: "ping".to_owned(),
-            expected: "an answer",
-            found: format!("none; its log:\n{}", fs::read_to_string(log).unwrap_or_default()),
-        })
-    }
-
-    /// Whether a ping is answered.
-    fn answers(&self) -> bool {
-        let ask = || -> std::io::Result<()> {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-            stream.write_all(PING)?;
-            stream.read_exact(&mut [0; 16])
-        };
-        ask().is_ok()
+        Ok(())
     }
 
     /// The server that the environment describes, if it describes one.
     fn from_environment() -> Result<Option<Self>, ServerError> {
-        let Some(address) = env::var(ADDRESS_VARIABLE).ok().filter(|value| !value.is_empty()) else {
-            return Ok(None);
-        };
-        let port = address.strip_prefix("127.0.0.1:").and_then(|port| port.parse().ok());
-        let port = port.ok_or_else(|| ServerError::Unexpected {
-            server: NAME,
-            attempt: format!("read {ADDRESS_VARIABLE}"),
-            expected: "127.0.0.1:PORT",
-            found: address,
-        })?;
-        Ok(Some(Self { port, own: None }))
+        Ok(port_in(NAME, ADDRESS_VARIABLE)?.map(|port| Self { port, own: None }))
     }
 
     /// The environment variables by which tests in other processes find this server.
@@ -246,11 +167,7 @@ impl SecantusDb {
     /// The name of a database that nobody else uses, which begins with `name`.
     #[must_use]
     pub fn database(name: &str) -> String {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        // Process ids come round again within a long run, so the time is part of the name.
-        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
-        format!("{name}-{now:x}-{:x}-{count:x}", process::id())
+        unique(name)
     }
 
     /// A new database as a [`Place`].
@@ -269,6 +186,14 @@ impl SecantusDb {
             server: Arc::clone(self) as _,
         }
     }
+}
+
+/// Asks for a sign of life.
+fn ping(port: u16) -> io::Result<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(PING)?;
+    stream.read_exact(&mut [0; 16])
 }
 
 #[cfg(test)]
