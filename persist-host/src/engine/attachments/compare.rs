@@ -24,12 +24,13 @@ impl Store {
         let listed = try_join(self.highest_versions(session, counts), to.highest_versions(session, counts));
         let (source, target) = listed.await?;
         let extra = target.keys().filter(|_| extra);
-        let prefixes: BTreeSet<&String> = source.keys().chain(extra).collect();
+        // Borrowed from the maps they would keep the future from being `Send`: the closure below is not general enough.
+        let prefixes: BTreeSet<String> = source.keys().chain(extra).cloned().collect();
         let (source, target) = (&source, &target);
         let pairs = stream::iter(prefixes).map(|prefix| async move {
             try_join(
-                self.version_of(prefix, source.get(prefix).copied()),
-                to.version_of(prefix, target.get(prefix).copied()),
+                self.version_of(&prefix, source.get(&prefix).copied()),
+                to.version_of(&prefix, target.get(&prefix).copied()),
             )
             .await
         });
