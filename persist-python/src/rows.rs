@@ -56,6 +56,13 @@ impl Rows {
             Ok(Each(rows))
         }))
     }
+
+    /// Ends the listing, as letting go of it does. What came up by then is still given out.
+    fn close(&self) {
+        if let Some(producer) = self.0.get() {
+            producer.task.abort();
+        }
+    }
 }
 
 impl Drop for Producer {
@@ -72,11 +79,15 @@ impl Sender {
     pub(crate) async fn send_all<T: Outcome>(self, rows: impl Stream<Item = Result<T>> + Send) {
         let mut rows = std::pin::pin!(rows);
         while let Some(row) = rows.next().await {
-            let row = row.map(|row| Box::new(row) as Box<dyn Outcome>);
-            if self.0.send(row).await.is_err() {
+            if !self.send(row).await {
                 return;
             }
         }
+    }
+
+    /// Sends one row; `false` when nobody wants it any more.
+    pub(crate) async fn send<T: Outcome>(&self, row: Result<T>) -> bool {
+        self.0.send(row.map(|row| Box::new(row) as Box<dyn Outcome>)).await.is_ok()
     }
 
     /// Sends the one error that a listing ends with before it began.

@@ -3,6 +3,7 @@
 mod attachments;
 mod list;
 mod maintain;
+mod migrate;
 mod read;
 mod save;
 mod threads;

@@ -29,7 +29,7 @@ from persist_agents._errors import (
 from persist_agents._observe import metrics_text, request
 from persist_agents._persist import Attachment, Snapshot, __version__
 from persist_agents._store import Store
-from persist_agents._types import Save, State, Verified
+from persist_agents._types import MigrationReport, MigrationRow, Save, State, Verified
 
 __all__ = [
     "AsyncStore",
@@ -38,6 +38,8 @@ __all__ = [
     "IncompatibleError",
     "IntegrityError",
     "InvalidInputError",
+    "MigrationReport",
+    "MigrationRow",
     "NotFoundError",
     "OtherError",
     "OutcomeUnknownError",

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
-from persist_agents._native import GZIP, of_config, of_options, request
+from persist_agents._migrating import Collector
+from persist_agents._native import GZIP, native_of, of_config, of_options, request
 from persist_agents._persist import Attachment, NativeStore, Operation, Rows, Snapshot
 from persist_agents._types import (
     AttachMode,
@@ -18,6 +19,8 @@ from persist_agents._types import (
     Exported,
     Imported,
     JsonDifference,
+    MigrationReport,
+    MigrationRow,
     Pruned,
     RawDifference,
     Save,
@@ -204,7 +207,7 @@ class AsyncStore:
 
     async def copy_attachments(self, to: AsyncStore, agent: str, session: str, index: int) -> int:
         """Copy the attachments of a snapshot to another store; see `Store.copy_attachments`."""
-        return await _run(self._native.copy_attachments(to._native, agent, session, index))
+        return await _run(self._native.copy_attachments(native_of(to), agent, session, index))
 
     def verify(
         self,
@@ -274,8 +277,33 @@ class AsyncStore:
     async def copy(
         self, to: AsyncStore, agent: str, session: str, *, until: int | None = None, verify: bool = True
     ) -> Copied:
-        """Copy a session into another store, or continue a copy; see `Store.copy`."""
-        return await _run(self._native.copy(to._native, agent, session, until, verify))
+        """Copy a session into another store, or continue a copy; see `Store.copy`, also for `copy_diverged`.
+
+        Cancelling it leaves what was copied by then, and the same call continues it.
+        """
+        return await _run(self._native.copy(native_of(to), agent, session, until, verify))
+
+    async def migrate(
+        self,
+        to: AsyncStore,
+        *,
+        verify: bool = False,
+        dry_run: bool = False,
+        on_session: Callable[[MigrationRow], object] | None = None,
+    ) -> MigrationReport:
+        """Copy all sessions of this store into another, or continue that; see `Store.migrate`.
+
+        `on_session` is a plain function, called in the event loop's thread. Cancelling the call ends the migration; what
+        was copied by then stays, and the same call continues it.
+        """
+        rows = self._native.migrate(native_of(to), verify, dry_run)
+        collector = Collector(on_session)
+        try:
+            while (report := collector.take(await _run(rows.next()))) is None:
+                pass
+        finally:
+            rows.close()
+        return report
 
     async def export(
         self, path: StrPath, agent: str | None = None, session: str | None = None, *, overwrite: bool = False

@@ -85,7 +85,7 @@ class IntegrityError(PersistError):
 
 
 class ConflictError(PersistError):
-    """Somebody else was there first; certainly nothing changed."""
+    """Somebody else was there first; certainly nothing changed, but for what `copy` had copied by then."""
 
     kind = "conflict"
 

@@ -48,6 +48,14 @@ def of_options(
     return NativeStore.of_description(description, [os.fspath(one) for one in plugin_path], BUNDLED, MODULE)
 
 
+def native_of(store: object) -> NativeStore:
+    """What stands behind a store that a caller names as the target. Raises `TypeError` for anything else."""
+    native = getattr(store, "_native", None)
+    if not isinstance(native, NativeStore):
+        raise TypeError(f"the target is {type(store).__name__}; expected a store")
+    return native
+
+
 def plain(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of an adapter as JSON has them; a path is its text."""
     return {key: str(value) if isinstance(value, PurePath) else value for key, value in options.items()}

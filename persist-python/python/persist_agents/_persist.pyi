@@ -171,6 +171,8 @@ class Rows(Generic[_T]):
 
     def next(self) -> Operation[list[_T | Exception]]:
         """The next rows; an empty list at the end. An exception stands for a row that cannot be read."""
+    def close(self) -> None:
+        """End the listing, as letting go of it does. What came up by then is still given out."""
 
 _States = list[tuple[Snapshot, bytes] | BaseException]
 _Attached = list[tuple[Attachment, bytes]]
@@ -216,6 +218,7 @@ class NativeStore:
     def copy(
         self, to: NativeStore, agent: str, session: str, until: int | None, verify: bool
     ) -> Operation[Copied]: ...
+    def migrate(self, to: NativeStore, verify: bool, dry_run: bool) -> Rows[dict[str, Any]]: ...
     def export(
         self, path: _Path, agent: str | None, session: str | None, overwrite: bool
     ) -> Operation[Exported]: ...

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
-from persist_agents._native import GZIP, of_config, of_options, request
+from persist_agents._migrating import Collector
+from persist_agents._native import GZIP, native_of, of_config, of_options, request
 from persist_agents._persist import Attachment, NativeStore, Rows, Snapshot
 from persist_agents._types import (
     AttachMode,
@@ -17,6 +18,8 @@ from persist_agents._types import (
     Exported,
     Imported,
     JsonDifference,
+    MigrationReport,
+    MigrationRow,
     Pruned,
     RawDifference,
     Save,
@@ -239,8 +242,15 @@ class Store:
         return self._native.read_attachment(agent, session, index, name).wait()
 
     def copy_attachments(self, to: Store, agent: str, session: str, index: int) -> int:
-        """Copy the attachments of a snapshot to the same snapshot in another store, and tell how many were written."""
-        return self._native.copy_attachments(to._native, agent, session, index).wait()
+        """Copy the attachments of a snapshot to the same snapshot in another store, and tell how many were written.
+
+        What is there with the same content is passed over. A content that came from this store is replaced by this
+        store's newest.
+
+        Raises `NotFoundError` without such a snapshot in either, and `ConflictError` with the code `copy_diverged` for an
+        attachment that the other store has with a content of its own.
+        """
+        return self._native.copy_attachments(native_of(to), agent, session, index).wait()
 
     def verify(
         self,
@@ -323,8 +333,60 @@ class Store:
     def copy(
         self, to: Store, agent: str, session: str, *, until: int | None = None, verify: bool = True
     ) -> Copied:
-        """Copy a session into another store, or continue a copy: the same snapshots under the same indices."""
-        return self._native.copy(to._native, agent, session, until, verify).wait()
+        """Copy a session into another store, or continue a copy: the same snapshots under the same indices.
+
+        They have the same timestamps, hashes, write ids, labels, names and attachments, and what was deleted since is
+        deleted there. An attachment whose content came from this store gets this store's newest content, and a label that
+        was ever changed in this store its value here, even if it was changed in the target since. `until` is the index of
+        the last snapshot to copy, if that is not the newest. Every state is checked on the way; with `verify`, the copy is
+        also read back at the end. The call may be interrupted and repeated, also beside writers of this store. While the
+        copy is first begun, nobody else may write to that session of the target.
+
+        Raises `NotFoundError` without such a session or snapshot; `ConflictError` with the code `copy_diverged` when the
+        target's session holds anything that is not this store's: a snapshot, or an attachment whose content differs and
+        was attached there; `IntegrityError` when either cannot be read; and `OutcomeUnknownError` when the backend left
+        open what was written. What was copied before an error stays: snapshots are copied by the time that the content of
+        an attachment is found to differ.
+        """
+        return self._native.copy(native_of(to), agent, session, until, verify).wait()
+
+    def migrate(
+        self,
+        to: Store,
+        *,
+        verify: bool = False,
+        dry_run: bool = False,
+        on_session: Callable[[MigrationRow], object] | None = None,
+    ) -> MigrationReport:
+        """Copy all sessions of this store into another, or continue that, each as `copy` does.
+
+        It may be interrupted or killed at any moment and repeated: a session that is complete in the target is recognised
+        and not read again. What this store held when the call began is migrated; what is saved meanwhile may be. Nothing
+        is written to this store. Once agents work with the target, do not migrate to it again: labels that were ever
+        changed in this store, and attachments that came from it, get this store's values.
+
+        With `verify`, every session is compared with its copy, also one that was complete before, and every state and
+        attachment is restored from the copy; otherwise the sessions that are copied are read back. With `dry_run`, nothing
+        is written, and what would be copied is told.
+
+        A session that cannot be migrated does not keep the others from it, and raises nothing: the report's `failed` says
+        which these are and why, with a `ConflictError` for a session of the target that is no copy of this store's, and an
+        `IntegrityError` for what is damaged or, with `verify`, different. `on_session` is called with the row of each
+        session when it is done, in the order of their keys, in the calling thread. If it raises, or the call is interrupted,
+        the migration ends, and what was copied by then stays. A few sessions may be done of which it was not told. Memory
+        grows with the number of failures, not of sessions.
+
+        Raises `NotFoundError` when there is nothing in this store yet, `UsageError` when both are the same store, and
+        `InvalidInputError` when nothing may be saved in the target, or for `verify` together with `dry_run`.
+        """
+        rows = self._native.migrate(native_of(to), verify, dry_run)
+        collector = Collector(on_session)
+        try:
+            while (report := collector.take(rows.next().wait())) is None:
+                pass
+        finally:
+            rows.close()
+        return report
 
     def export(
         self, path: StrPath, agent: str | None = None, session: str | None = None, *, overwrite: bool = False

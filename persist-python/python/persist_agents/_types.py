@@ -100,7 +100,13 @@ class Collected(TypedDict):
 
 
 class Copied(TypedDict):
-    """What copying a session did."""
+    """What copying a session did.
+
+    `copied` counts the snapshots that were copied, `copied_bytes` the stored bytes of their copies, and `state_bytes`
+    is the length of their states. `present` counts the snapshots that the target had already, and `deleted` those of
+    them that were deleted, because the source's are. `newest` is the index of the copy's newest snapshot, or `None` when
+    none is left. `verified` counts the snapshots that were read back and found intact; `None` without `verify`.
+    """
 
     copied: int
     copied_bytes: int
@@ -116,6 +122,71 @@ class Imported(Copied):
 
     agent_id: str
     session_id: str
+
+
+class Migrated(TypedDict):
+    """What a migration did about a session; `persist migrate --json` prints the same as `result`.
+
+    `migration` is `"copied"`, `"present"` if the target had all of it, or `"planned"` if it would be copied, in a dry
+    run. `copied` counts the snapshots that were copied, `copied_bytes` the stored bytes of their copies, and
+    `state_bytes` is the length of their states. `deleted` counts the target's snapshots that were deleted because the
+    source's are. `verified` counts the snapshots that were read back and found right; it is `None` for a session that
+    was not looked into. `missing` is, in a dry run, about how many snapshots would be copied, and `None` otherwise.
+    `went_on` tells whether more was saved in the source meanwhile, which another run copies.
+    """
+
+    migration: Literal["copied", "present", "planned"]
+    copied: int
+    copied_bytes: int
+    state_bytes: int
+    deleted: int
+    verified: int | None
+    missing: int | None
+    went_on: bool
+
+
+class MigrationSummary(TypedDict):
+    """What a migration comes to: numbers of sessions, and the sums over `Migrated`.
+
+    `sessions` counts all that were looked at, failures included.
+    """
+
+    sessions: int
+    copied_sessions: int
+    present_sessions: int
+    planned_sessions: int
+    failed_sessions: int
+    went_on_sessions: int
+    copied: int
+    copied_bytes: int
+    state_bytes: int
+    deleted: int
+    verified: int
+    missing: int
+
+
+@dataclass(frozen=True)
+class MigrationRow:
+    """A session that was migrated, or what kept it from being: either `result` or `error` is `None`.
+
+    `agent_id` and `session_id` are `None` where a directory of the source cannot be told to be a session.
+    """
+
+    agent_id: str | None
+    session_id: str | None
+    result: Migrated | None
+    error: PersistError | None
+
+
+@dataclass(frozen=True)
+class MigrationReport:
+    """What a migration came to. `failed` has the rows of the sessions that were not migrated, each with its `error`.
+
+    All others were: `failed` is empty when the migration is complete.
+    """
+
+    summary: MigrationSummary
+    failed: list[MigrationRow]
 
 
 class Exported(TypedDict):

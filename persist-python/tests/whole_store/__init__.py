@@ -1,0 +1,1 @@
+"""Migrating a whole store into another."""
