@@ -114,6 +114,8 @@ struct Shared {
     cache: Mutex<Cache>,
     /// Whether a write was left open in storage where it may still land on top of a later one.
     unsettled: AtomicBool,
+    /// Whether the storage was last found without the store that this process began with.
+    replaced: AtomicBool,
 }
 
 impl Store {
@@ -135,6 +137,7 @@ impl Store {
             views: Mutex::default(),
             cache: Mutex::default(),
             unsettled: AtomicBool::new(false),
+            replaced: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared) }
     }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join;
 
 use super::Store;
 use super::errors::unknown_save;
 use super::manifest::{AMBIGUOUS_ATTEMPTS, Decisions};
+use super::marker::Presence;
 use super::objects::Created;
 use crate::format::{PrefixParse, Record};
 use crate::{Error, ErrorKind, Result, SessionRef, SnapshotIndex, WriteId, key};
@@ -27,6 +29,37 @@ pub(super) enum Attempt {
 }
 
 impl Store {
+    /// Creates a record in a store that this process knows from before, and looks meanwhile whether it is still there: it
+    /// would otherwise go on in storage that was emptied or replaced, where nothing that it saves can be restored.
+    pub(super) async fn create_in_known_store(
+        &self,
+        session: &SessionRef,
+        index: SnapshotIndex,
+        write_id: WriteId,
+        object: Bytes,
+    ) -> Result<Attempt> {
+        let (attempt, presence) =
+            join(self.create_record(session, index, write_id, object), self.presence()).await;
+        let attempt = attempt?;
+        match presence {
+            Ok(Presence::Same) => Ok(attempt),
+            Ok(Presence::Gone(found)) => {
+                self.forget(session);
+                let error = self.replaced(&found);
+                if !matches!(attempt, Attempt::Committed) {
+                    return Err(error);
+                }
+                // There it belongs to nothing, and whoever uses what is there now would find it damaged.
+                let key = key::snapshot_key(session, index);
+                Err(match self.remove(&key).await {
+                    Ok(()) => error,
+                    Err(left) => error.with_context("left", key).with_context("removal", left),
+                })
+            }
+            Err(error) => Err(unknown_save(session, index, write_id, None).with_source(error)),
+        }
+    }
+
     /// Creates the record and, whenever the adapter leaves the outcome open, reads it back: who wrote it is decided by
     /// the write id that is stored, never by what the adapter answered.
     pub(super) async fn create_record(

@@ -1,5 +1,7 @@
 //! The store marker: the object that says that this is a Persist store, and what it takes to read it.
 
+use std::sync::atomic::Ordering;
+
 use persist_plugin_api::{ListRequest, ReadPurpose};
 
 use super::errors::unreadable;
@@ -7,6 +9,14 @@ use super::objects::Created;
 use super::{Store, objects};
 use crate::format::Marker;
 use crate::{Error, ErrorKind, Result, key};
+
+/// What became of the store that this process began with.
+pub(super) enum Presence {
+    /// It is there.
+    Same,
+    /// It is not; instead there is this.
+    Gone(String),
+}
 
 const WHAT: &str = "the store marker";
 
@@ -56,6 +66,11 @@ impl Store {
 
     /// For operations that write: a store that does not exist is created.
     pub(super) async fn create_marker(&self) -> Result<()> {
+        if self.shared.replaced.load(Ordering::Relaxed)
+            && let Presence::Gone(found) = self.presence().await?
+        {
+            return Err(self.replaced(&found));
+        }
         let marker = self.shared.marker.get_or_try_init(|| async {
             match self.load_marker().await? {
                 Some(marker) => Ok(marker),
@@ -63,6 +78,42 @@ impl Store {
             }
         });
         marker.await.map(drop)
+    }
+
+    /// Whether the marker was read already, for an operation that decides.
+    pub(super) fn knows_store(&self) -> bool {
+        self.shared.marker.initialized()
+    }
+
+    /// Whether the storage still holds the store that this process began with: it may have been emptied, unmounted or
+    /// replaced since, and what is saved there is then stored against snapshots that it does not have.
+    pub(super) async fn presence(&self) -> Result<Presence> {
+        let Some(known) = self.shared.marker.get() else { return Ok(Presence::Same) };
+        let presence = match self.load_marker().await {
+            Ok(Some(found)) if found.store_id == known.store_id => Presence::Same,
+            Ok(Some(found)) => Presence::Gone(format!("the store {}", found.store_id)),
+            Ok(None) => Presence::Gone("none".to_owned()),
+            // A damaged marker says nothing of the snapshots, and whoever reads it next is told.
+            Err(error) if error.kind() == ErrorKind::Integrity => Presence::Same,
+            Err(error) => return Err(error),
+        };
+        self.shared.replaced.store(matches!(presence, Presence::Gone(_)), Ordering::Relaxed);
+        Ok(presence)
+    }
+
+    /// The error of a save into a storage that holds another store by now. `found` is what is there.
+    pub(super) fn replaced(&self, found: &str) -> Error {
+        let expected = self.shared.marker.get().map(|marker| marker.store_id.to_string()).unwrap_or_default();
+        let message = format!(
+            "the storage of store {:?} was emptied or replaced while this process used it: expected the store {expected}, \
+             found {found}; nothing was saved",
+            self.options().name
+        );
+        Error::new(ErrorKind::Integrity, "store_replaced", message)
+            .with_context("key", key::MARKER)
+            .with_hint(
+                "mount or bring back what was there, and save again; or start anew to use what is there now",
+            )
     }
 
     async fn load_marker(&self) -> Result<Option<Marker>> {

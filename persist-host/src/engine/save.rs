@@ -32,6 +32,8 @@ struct Draft {
     request: SaveRequest,
     write_id: WriteId,
     timestamp: Timestamp,
+    /// Whether the store's marker was read by an earlier operation, and not by this one.
+    known_store: bool,
 }
 
 impl Store {
@@ -46,6 +48,7 @@ impl Store {
         let operation = self.operation(Operation::Save, &request.session);
         let work = async {
             self.check_writable().await?;
+            let known_store = self.knows_store();
             self.check_marker().await?;
             let mut view = None;
             if let Some(write_id) = request.write_id {
@@ -56,7 +59,7 @@ impl Store {
                 view = Some(fresh);
             }
             let write_id = request.write_id.unwrap_or_else(WriteId::random);
-            let draft = Draft { request, write_id, timestamp: Timestamp::now() };
+            let draft = Draft { request, write_id, timestamp: Timestamp::now(), known_store };
             self.commit(draft, view).await
         };
         operation.run(work).await
@@ -105,9 +108,14 @@ impl Store {
                 name = Some(self.hold_name(session, wanted, draft.write_id, index, &view, held).await?);
             }
             let store = tracing::debug_span!(target: "persist::step", "store", bytes = object.len());
-            let attempt =
-                self.create_record(session, index, draft.write_id, object.clone()).instrument(store);
-            match attempt.await? {
+            let (write_id, sent) = (draft.write_id, object.clone());
+            let attempt = async {
+                match draft.known_store {
+                    true => self.create_in_known_store(session, index, write_id, sent).await,
+                    false => self.create_record(session, index, write_id, sent).await,
+                }
+            };
+            match attempt.instrument(store).await? {
                 Attempt::Committed => {
                     let known = view.decisions.clone();
                     let decisions = self.confirm(session, index, draft.write_id, known).await?;

@@ -31,14 +31,66 @@ async fn many_writers_share_no_index_and_leave_no_gap() {
 }
 
 #[tokio::test]
-async fn a_warm_save_costs_one_write_and_one_read() {
+async fn a_warm_save_costs_one_write_and_two_small_reads() {
     let adapter = Faulty::default();
     let store = adapter.store();
     save(&store, "a/s", 0).await.unwrap();
     adapter.shelf().requests.clear();
     save(&store, "a/s", 1).await.unwrap();
     let requests = adapter.shelf().requests.clone();
-    assert_eq!(requests.into_iter().collect::<Vec<_>>(), [("create", 1), ("load", 1)]);
+    assert_eq!(
+        requests.into_iter().collect::<Vec<_>>(),
+        [("create", 1), ("load", 2)],
+        "the marker and the next manifest"
+    );
+}
+
+/// A store in whose storage a session was begun, and that storage as it was then.
+async fn begun(adapter: &Faulty) -> Store {
+    let store = adapter.store();
+    for step in 0..5 {
+        save(&store, "a/s", step).await.unwrap();
+    }
+    store
+}
+
+#[tokio::test]
+async fn a_save_into_storage_that_was_emptied_fails_and_leaves_nothing() {
+    let adapter = Faulty::default();
+    let store = begun(&adapter).await;
+    let objects = std::mem::take(&mut adapter.shelf().objects);
+    // A session that the process remembers, and one that it does not.
+    for name in ["a/s", "a/t", "a/s"] {
+        let error = save(&store, name, 5).await.unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Integrity, "store_replaced"), "{error}");
+        assert_eq!(adapter.keys(), Vec::<String>::new());
+    }
+    // The second attempt wrote nothing to begin with.
+    adapter.shelf().requests.clear();
+    save(&store, "a/s", 5).await.unwrap_err();
+    assert_eq!(adapter.shelf().requests.get("create"), None);
+    // It is mounted again.
+    adapter.shelf().objects = objects;
+    assert_eq!(save(&store, "a/s", 5).await.unwrap().snapshot_index, index(5));
+    assert_eq!(restore(&adapter.store(), "a/s").await.unwrap(), state(5));
+}
+
+#[tokio::test]
+async fn a_save_into_another_store_fails_and_leaves_it_as_it_is() {
+    for others in [1, 5, 9] {
+        let adapter = Faulty::default();
+        let store = begun(&adapter).await;
+        adapter.shelf().objects.clear();
+        let other = adapter.store();
+        for step in 0..others {
+            save(&other, "a/s", 100 + step).await.unwrap();
+        }
+        let before = adapter.shelf().objects.clone();
+        let error = save(&store, "a/s", 5).await.unwrap_err();
+        assert_eq!(error.code(), "store_replaced", "{error}");
+        assert!(error.to_string().contains("found the store "), "{error}");
+        assert_eq!(adapter.shelf().objects, before);
+    }
 }
 
 #[tokio::test(start_paused = true)]
