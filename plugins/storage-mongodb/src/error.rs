@@ -152,7 +152,7 @@ impl Verdict {
                 "the user may not do this; docs/backends/mongodb.md lists what it needs",
             ),
             26 => refused(ErrorCode::CONTAINER_MISSING, false, "the collection does not exist"),
-            10107 | 13435 | 13436 => {
+            10107 | 10058 | 13435 | 13436 => {
                 refused(ErrorCode::UNAVAILABLE, true, "the server is no primary; another is being chosen")
             }
             91 | 189 | 11600 | 11602 => {
@@ -161,7 +161,10 @@ impl Verdict {
             6 | 7 | 89 | 9001 => {
                 unclear(ErrorCode::UNAVAILABLE, true, "the server lost a connection of its own")
             }
-            50 | 64 => unclear(ErrorCode::TIMEOUT, true, "the server did not finish in time"),
+            50 | 64 | 262 => unclear(ErrorCode::TIMEOUT, true, "the server did not finish in time"),
+            // Of reads alone: after an election or a start, and when the server forgot what it was listing.
+            134 => refused(ErrorCode::UNAVAILABLE, true, "the server does not know yet what a majority has"),
+            43 => refused(ErrorCode::UNAVAILABLE, true, "the server has forgotten the rest of its answer"),
             112 => refused(ErrorCode::UNAVAILABLE, true, "another write was in the way"),
             462 => refused(ErrorCode::THROTTLED, true, "the server asks for fewer requests"),
             12501 | 14031 => refused(ErrorCode::NO_SPACE, false, "the server has no disk space left"),

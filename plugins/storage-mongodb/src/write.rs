@@ -23,30 +23,15 @@ impl MongoStorage {
             return Err(Error::already_exists(key));
         }
         let own = self.prepare(call, key, data).await.map_err(unsent)?;
-        let inserted = self.settings.retry.repeat_unapplied(call.verb, |_| self.insert(call, &own)).await;
-        match inserted {
+        let create = |_| self.create_once(call, key, &own);
+        let outcome = self.settings.retry.repeat_unapplied(call.verb, create).await;
+        match &outcome {
             Ok(()) => self.settle(call, own.set.as_deref()).await,
-            Err(error) if error.code() == ErrorCode::ALREADY_EXISTS => {
-                // The document tells whose it is. When it cannot be read, that is left open.
-                match self.known(call, key).await.map_err(|error| error.not_applied(false))? {
-                    Some(found) if found.version == own.version => {
-                        self.settle(call, own.set.as_deref()).await;
-                    }
-                    _ => {
-                        self.abandon(call, &own).await;
-                        return Err(Error::already_exists(key));
-                    }
-                }
-            }
-            Err(error) => {
-                // Otherwise the document may be there, or come yet, and the mark stays.
-                if error.is_not_applied() {
-                    self.abandon(call, &own).await;
-                }
-                return Err(error);
-            }
+            Err(error) if error.is_not_applied() => self.abandon(call, &own).await,
+            // The document may be there, or come yet, and the mark stays.
+            Err(_) => {}
         }
-        Ok(())
+        outcome
     }
 
     /// Writes an object's document in the place of another, and then removes the chunks that the other named.
@@ -66,6 +51,22 @@ impl MongoStorage {
         let remove = |_| self.remove_once(call, key, &history);
         let outcome = self.settings.retry.repeat(call.verb, remove).await;
         self.finish(call, outcome.flatten(), history).await
+    }
+
+    /// One attempt.
+    async fn create_once(&self, call: Call<'_>, key: &str, own: &Prepared) -> Result<()> {
+        match self.insert(call, own).await {
+            Err(error) if error.code() == ErrorCode::ALREADY_EXISTS => {
+                // The document tells whose it is. When it cannot be read, that is left open.
+                match self.known(call, key).await.map_err(|error| error.not_applied(false))? {
+                    Some(found) if found.version == own.version => Ok(()),
+                    Some(_) => Err(Error::already_exists(key)),
+                    // It was removed since, or no majority has it yet and it may vanish: nobody may rely on it.
+                    None => Err(call.overtaken()),
+                }
+            }
+            outcome => outcome,
+        }
     }
 
     /// One attempt. The inner error is final: it is of a request that was repeated already.

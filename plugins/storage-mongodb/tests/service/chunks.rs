@@ -2,18 +2,11 @@
 
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{DateTime, doc};
-use persist_plugin_api::{Bytes, ErrorCode, StorageAdapter as _};
-use persist_test_support::{Fault, Proxy, Rule, SecantusDb};
+use persist_plugin_api::{ErrorCode, StorageAdapter as _};
+use persist_test_support::{Fault, Rule, SecantusDb};
 use serde_json::json;
 
-use crate::{collection, open, text};
-
-const MIB: usize = 1 << 20;
-
-/// Bytes that no two positions of a part share.
-fn sample(length: usize, seed: u32) -> Bytes {
-    (0..length as u32).map(|at| (at.wrapping_add(seed).wrapping_mul(0x9E37_79B9) >> 24) as u8).collect()
-}
+use crate::{MIB, collection, command, leftovers, open, proxied, sample, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_of_every_size_come_back() {
@@ -37,11 +30,7 @@ async fn chunks_go_with_what_names_them() {
     let server = SecantusDb::shared();
     let database = SecantusDb::database("chunks");
     let store = open(&server, json!({"database": database})).await;
-    let chunks = collection(&server, &database, "persist_chunks").await;
-    let marks = collection(&server, &database, "persist_marks").await;
-    let count = async || {
-        (chunks.count_documents(doc! {}).await.unwrap(), marks.count_documents(doc! {}).await.unwrap())
-    };
+    let count = async || leftovers(&server, &database).await;
     store.save_if_absent("k", sample(3 * MIB, 1)).await.unwrap();
     assert_eq!(count().await, (3, 0));
     let error = store.save_if_absent("k", sample(2 * MIB, 2)).await.unwrap_err();
@@ -93,20 +82,15 @@ async fn what_a_crash_leaves_is_removed_a_day_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replacement_whose_answer_was_lost_counts_once() {
     let server = SecantusDb::start();
-    let proxy = Proxy::start(([127, 0, 0, 1], server.port()).into());
+    let (proxy, uri) = proxied(&server);
     let database = SecantusDb::database("lost");
-    let uri = format!("mongodb://{}/?directConnection=true", proxy.address());
     let store = open(&server, json!({"database": database, "uri": uri})).await;
     store.save("k", sample(2 * MIB, 1)).await.unwrap();
-    let wanted = b"\x02update\0\x08\0\0\0persist\0".to_vec();
-    let lost = proxy.arm(Rule::holding(wanted, Fault::DropReply));
+    let lost = proxy.arm(Rule::holding(command("update", "persist"), Fault::DropReply));
     store.save("k", sample(3 * MIB, 2)).await.unwrap();
     assert_eq!(lost.count(), 1);
     assert!(store.load("k").await.unwrap() == sample(3 * MIB, 2));
-    let chunks = collection(&server, &database, "persist_chunks").await;
-    let marks = collection(&server, &database, "persist_marks").await;
-    assert_eq!(chunks.count_documents(doc! {}).await.unwrap(), 3);
-    assert_eq!(marks.count_documents(doc! {}).await.unwrap(), 0);
+    assert_eq!(leftovers(&server, &database).await, (3, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! A fault at the first request of a save, at the second, at the third, until the save needs no more of them.
 
+use std::thread;
+
 use persist_test_support::{Fault, Rule};
 
 use super::{client::Client, lost::write_id, scene::Scene};
@@ -7,25 +9,41 @@ use super::{client::Client, lost::write_id, scene::Scene};
 /// No save needs as many requests, not even with the first write's probes and some of the client library's own.
 const MOST: usize = 60;
 
+/// So many sweeps are made side by side: after a fault, a client library mostly waits before it looks for its server again.
+const LANES: usize = 4;
+
 pub(super) fn each_request_of_a_save_may_fail_once(adapter: &str) {
-    let scene = Scene::new(adapter, "once");
-    let mut sweep = Sweep::new(&scene);
-    for fault in [Fault::DropReply, Fault::CutReply(7), Fault::CutRequest(7)] {
-        // A store that is opened anew asks for more than one that saved before.
-        for fresh in [true, false] {
-            let struck = sweep.run(fresh, |number| Rule::request(number, fault));
-            assert!(struck > 0, "{fault:?}, fresh: {fresh}: a save makes requests");
+    thread::scope(|scope| {
+        for fault in [Fault::DropReply, Fault::CutReply(7), Fault::CutRequest(7)] {
+            scope.spawn(move || {
+                let scene = Scene::new(adapter, "once");
+                let mut sweep = Sweep::new(&scene);
+                // A store that is opened anew asks for more than one that saved before.
+                for fresh in [true, false] {
+                    let struck = sweep.run(fresh, 0..MOST, |number| Rule::request(number, fault));
+                    assert!(struck > 0, "{fault:?}, fresh: {fresh}: a save makes requests");
+                }
+                sweep.check();
+            });
         }
-    }
-    sweep.check();
+    });
 }
 
 pub(super) fn each_request_may_begin_an_outage(adapter: &str) {
-    let scene = Scene::new(adapter, "outage");
-    let mut sweep = Sweep::new(&scene);
-    let struck = sweep.run(true, |number| Rule::request(number, Fault::DropReply).always());
-    assert!(struck > 0 && sweep.failed > 0, "{struck} saves with faults, {} failed", sweep.failed);
-    sweep.check();
+    let lane = |lane| {
+        let scene = Scene::new(adapter, "outage");
+        let mut sweep = Sweep::new(&scene);
+        let rule = |number| Rule::request(number, Fault::DropReply).always();
+        let struck = sweep.run(true, (lane..MOST).step_by(LANES), rule);
+        sweep.check();
+        (struck, sweep.failed)
+    };
+    let (struck, failed) = thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES).map(|number| scope.spawn(move || lane(number))).collect();
+        let ends = lanes.into_iter().map(|lane| lane.join().expect("a sweep that passes"));
+        ends.fold((0, 0), |(struck, failed), end| (struck + end.0, failed + end.1))
+    });
+    assert!(struck > 0 && failed > 0, "{struck} saves with faults, {failed} failed");
 }
 
 /// Sessions of two snapshots, of which the second was saved with a fault.
@@ -42,9 +60,15 @@ impl<'a> Sweep<'a> {
         Self { scene, client: scene.client(), sessions: Vec::new(), failed: 0 }
     }
 
-    /// Saves with a rule for the request 0, 1, 2 and so on; returns how many of these saves met their fault.
-    fn run(&mut self, fresh: bool, rule: impl Fn(usize) -> Rule) -> usize {
-        for number in 0..MOST {
+    /// Saves with a rule for each of these requests; returns how many of these saves met their fault. The first that did
+    /// not has fewer requests, and is the last.
+    fn run(
+        &mut self,
+        fresh: bool,
+        numbers: impl Iterator<Item = usize>,
+        rule: impl Fn(usize) -> Rule,
+    ) -> usize {
+        for (struck, number) in numbers.enumerate() {
             // Each in a session of its own: the longer a session, the more there is to read first.
             let session = format!("sweep/{}", self.sessions.len());
             let states = [self.scene.state(), self.scene.state()];
@@ -56,7 +80,7 @@ impl<'a> Sweep<'a> {
             self.save(&session, &states[1], number);
             self.sessions.push((session, states));
             if strikes.count() == 0 {
-                return number;
+                return struck;
             }
         }
         panic!("a save made more than {MOST} requests");

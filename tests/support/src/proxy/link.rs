@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Fault, Mode, State};
+use super::{Fault, Mode, State, Strikes};
 
 const CHUNK: usize = 64 * 1024;
 /// How many chunks may be on the way in each direction.
@@ -44,6 +44,8 @@ struct Turn {
     sent: usize,
     answered: usize,
     fault: Option<Fault>,
+    /// Who is told of the answer to a request that was held.
+    held: Option<Strikes>,
 }
 
 /// What a direction does with the bytes that it read.
@@ -142,15 +144,15 @@ impl Link {
         turn.sent += bytes.len();
         let room = SEEN.saturating_sub(turn.request.len()).min(bytes.len());
         turn.request.extend_from_slice(&bytes[..room]);
-        let mut then = None;
+        let (mut then, mut hold) = (None, None);
         // A connection whose bytes are lost already counts no further.
         if turn.fault.is_none() && plan.mode == Mode::Forward {
-            let struck = plan
-                .rules
-                .iter_mut()
-                .find_map(|rule| rule.strikes(&turn.request, begins).then_some((rule.fault, rule.then)));
-            if let Some((fault, mode)) = struck {
-                (turn.fault, then) = (Some(fault), mode);
+            if let Some(rule) =
+                plan.rules.iter_mut().find_map(|rule| rule.strikes(&turn.request, begins).then_some(rule))
+            {
+                (turn.fault, then) = (Some(rule.fault), rule.then);
+                hold = Some(rule.struck.clone()).filter(|_| rule.fault == Fault::Hold);
+                turn.held.clone_from(&hold);
             }
         } else if turn.fault.is_none() {
             turn.fault = Some(Fault::Stall);
@@ -159,7 +161,9 @@ impl Link {
             plan.mode = mode;
         }
         let verdict = match turn.fault {
-            None | Some(Fault::DropReply | Fault::CutReply(_) | Fault::StallReply) => Verdict::Forward,
+            None | Some(Fault::DropReply | Fault::CutReply(_) | Fault::StallReply | Fault::Hold) => {
+                Verdict::Forward
+            }
             Some(Fault::CutRequest(count)) if turn.sent >= count => {
                 Verdict::ForwardAndCut(count.saturating_sub(before))
             }
@@ -169,6 +173,9 @@ impl Link {
         drop((plan, turn));
         if let Some(mode) = then {
             self.state.cut_open(mode, Some(self.number));
+        }
+        if let Some(held) = hold {
+            held.wait();
         }
         (verdict, due)
     }
@@ -182,6 +189,9 @@ impl Link {
         if matches!(turn.fault, Some(Fault::Stall | Fault::StallReply)) {
             // Not counted: what the client sends next belongs to the same request, which nobody answers.
             return (Verdict::Discard, due);
+        }
+        if let Some(held) = turn.held.take() {
+            held.answer();
         }
         let before = turn.answered;
         turn.answered += bytes.len();

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -37,6 +37,9 @@ pub enum Fault {
     Stall,
     /// The server gets the request, the client no answer. The connection stays open.
     StallReply,
+    /// The request waits for [`Strikes::release`] and then goes to the server, even when the client has gone by then. The
+    /// answer goes back as ever.
+    Hold,
 }
 
 /// Which requests get a fault.
@@ -118,7 +121,7 @@ impl Rule {
             Matches::Bytes(is_it) => is_it(request),
         };
         if strikes {
-            self.struck.0.fetch_add(1, Ordering::SeqCst);
+            self.struck.0.count.fetch_add(1, Ordering::SeqCst);
         }
         strikes
     }
@@ -136,12 +139,45 @@ impl fmt::Debug for Rule {
 
 /// How often a rule's fault struck, as of now.
 #[derive(Clone, Debug, Default)]
-pub struct Strikes(Arc<AtomicUsize>);
+pub struct Strikes(Arc<Struck>);
+
+#[derive(Debug, Default)]
+struct Struck {
+    count: AtomicUsize,
+    answered: AtomicUsize,
+    released: Mutex<bool>,
+    release: Condvar,
+}
 
 impl Strikes {
     /// The number of requests that got the fault.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+        self.0.count.load(Ordering::SeqCst)
+    }
+
+    /// Lets go what [`Fault::Hold`] holds, now and from now on.
+    pub fn release(&self) {
+        *self.0.released.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.release.notify_all();
+    }
+
+    /// How many of the requests that were held the server has answered since, whether or not the client was still there.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        self.0.answered.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the requests may go on.
+    pub(super) fn wait(&self) {
+        let mut released = self.0.released.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*released {
+            released = self.0.release.wait(released).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Notes that the server answered.
+    pub(super) fn answer(&self) {
+        self.0.answered.fetch_add(1, Ordering::SeqCst);
     }
 }

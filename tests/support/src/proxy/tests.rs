@@ -233,3 +233,26 @@ fn a_delay_holds_back_and_keeps_order() {
     assert_eq!(client.ask("y", 3), 3);
     assert_eq!(server.asked(), ["x 64000000", "y 3"]);
 }
+
+#[test]
+fn a_request_that_is_held_comes_late_even_after_its_client() {
+    let (server, proxy) = through();
+    let held = proxy.arm(Rule::holding(*b"held", Fault::Hold));
+    let mut client = Client::new(&proxy);
+    client.0.write_all(b"held 3\n").unwrap();
+    assert!(client.is_left_alone());
+    assert_eq!((held.count(), held.answered()), (1, 0));
+    drop(client);
+    assert_eq!(Client::new(&proxy).ask("other", 2), 2);
+    assert_eq!(server.asked(), ["other 2"]);
+    held.release();
+    while held.answered() == 0 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(server.asked(), ["other 2", "held 3"]);
+    // What was released beforehand does not wait, and its answer comes back.
+    let free = proxy.arm(Rule::holding(*b"free", Fault::Hold));
+    free.release();
+    assert_eq!(Client::new(&proxy).ask("free", 4), 4);
+    assert_eq!(free.answered(), 1);
+}
