@@ -4,6 +4,7 @@ use std::fmt;
 
 use mongodb::error::{ErrorKind, WriteFailure};
 use persist_plugin_api::{Error, ErrorCode};
+use persist_plugin_network::{Verdict, write_attempt};
 
 /// The code of an insertion under an `_id` that is taken.
 const DUPLICATE_KEY: i32 = 11000;
@@ -40,11 +41,7 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// The host's error for a request that failed.
     pub(crate) fn failed(&self, error: mongodb::error::Error) -> Error {
-        let verdict = Verdict::of(&error);
-        self.error(verdict.code, &verdict.finding)
-            .retryable(verdict.retryable)
-            .not_applied(verdict.not_applied)
-            .with_source(error)
+        verdict(&error).into_error(self).with_source(error)
     }
 
     /// The error of a write that another one came before; the write itself did nothing.
@@ -61,116 +58,90 @@ impl Call<'_> {
 
 impl fmt::Display for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}", self.verb)?;
-        if let Some(key) = self.key {
-            write!(f, " {key:?} in")?;
-        }
-        write!(f, " {}", self.place)
+        write_attempt(f, self.verb, self.key, self.place)
     }
 }
 
-struct Verdict {
-    code: ErrorCode,
-    retryable: bool,
-    not_applied: bool,
-    finding: String,
+fn verdict(error: &mongodb::error::Error) -> Verdict {
+    match &*error.kind {
+        ErrorKind::Command(error) => verdict_on_code(error.code),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => verdict_on_code(error.code),
+        // It happened, on fewer servers than it should. What a majority has can be read; whether it ever will is
+        // open.
+        ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Verdict::unclear(
+            ErrorCode::TIMEOUT,
+            true,
+            format!("a majority of the servers did not acknowledge it (code {})", error.code),
+        ),
+        ErrorKind::Authentication { .. } => Verdict::refused(
+            ErrorCode::PERMISSION_DENIED,
+            false,
+            "the server does not know this user with this password; see also authSource in uri",
+        ),
+        ErrorKind::ServerSelection { .. } => Verdict::refused(
+            ErrorCode::UNAVAILABLE,
+            true,
+            "no server could be reached that takes the request; is it running, and is there a primary?",
+        ),
+        ErrorKind::DnsResolve { .. } => {
+            Verdict::refused(ErrorCode::UNAVAILABLE, true, "the servers' names cannot be found in the DNS")
+        }
+        // The driver says the same of a request that was sent and whose answer it no longer waits for.
+        ErrorKind::ConnectionPoolCleared { .. } => {
+            Verdict::unclear(ErrorCode::UNAVAILABLE, true, "other requests lost their connections")
+        }
+        ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            Verdict::unclear(ErrorCode::TIMEOUT, true, "no answer came in time")
+        }
+        ErrorKind::Io(_) => Verdict::unclear(ErrorCode::UNAVAILABLE, true, "the connection broke off"),
+        ErrorKind::InvalidTlsConfig { .. } | ErrorKind::InvalidArgument { .. } => {
+            Verdict::refused(ErrorCode::CONFIG, false, "the driver refuses the options of uri")
+        }
+        ErrorKind::IncompatibleServer { .. } => {
+            Verdict::refused(ErrorCode::UNSUPPORTED, false, "the server is too old or too new for the driver")
+        }
+        ErrorKind::InvalidResponse { .. } => {
+            Verdict::unclear(ErrorCode::UNAVAILABLE, true, "the answer is not one that MongoDB gives")
+        }
+        _ => Verdict::unclear(ErrorCode::OTHER, false, "the request failed"),
+    }
 }
 
-impl Verdict {
-    /// What a server said no to, or was never asked, has not happened.
-    fn refused(code: ErrorCode, retryable: bool, finding: impl Into<String>) -> Self {
-        Self { code, retryable, not_applied: true, finding: finding.into() }
-    }
-
-    fn unclear(code: ErrorCode, retryable: bool, finding: impl Into<String>) -> Self {
-        Self { code, retryable, not_applied: false, finding: finding.into() }
-    }
-
-    fn of(error: &mongodb::error::Error) -> Self {
-        match &*error.kind {
-            ErrorKind::Command(error) => Self::of_code(error.code),
-            ErrorKind::Write(WriteFailure::WriteError(error)) => Self::of_code(error.code),
-            // It happened, on fewer servers than it should. What a majority has can be read; whether it ever will is
-            // open.
-            ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Self::unclear(
-                ErrorCode::TIMEOUT,
-                true,
-                format!("a majority of the servers did not acknowledge it (code {})", error.code),
-            ),
-            ErrorKind::Authentication { .. } => Self::refused(
-                ErrorCode::PERMISSION_DENIED,
-                false,
-                "the server does not know this user with this password; see also authSource in uri",
-            ),
-            ErrorKind::ServerSelection { .. } => Self::refused(
-                ErrorCode::UNAVAILABLE,
-                true,
-                "no server could be reached that takes the request; is it running, and is there a primary?",
-            ),
-            ErrorKind::DnsResolve { .. } => {
-                Self::refused(ErrorCode::UNAVAILABLE, true, "the servers' names cannot be found in the DNS")
-            }
-            // The driver says the same of a request that was sent and whose answer it no longer waits for.
-            ErrorKind::ConnectionPoolCleared { .. } => {
-                Self::unclear(ErrorCode::UNAVAILABLE, true, "other requests lost their connections")
-            }
-            ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-                Self::unclear(ErrorCode::TIMEOUT, true, "no answer came in time")
-            }
-            ErrorKind::Io(_) => Self::unclear(ErrorCode::UNAVAILABLE, true, "the connection broke off"),
-            ErrorKind::InvalidTlsConfig { .. } | ErrorKind::InvalidArgument { .. } => {
-                Self::refused(ErrorCode::CONFIG, false, "the driver refuses the options of uri")
-            }
-            ErrorKind::IncompatibleServer { .. } => Self::refused(
-                ErrorCode::UNSUPPORTED,
-                false,
-                "the server is too old or too new for the driver",
-            ),
-            ErrorKind::InvalidResponse { .. } => {
-                Self::unclear(ErrorCode::UNAVAILABLE, true, "the answer is not one that MongoDB gives")
-            }
-            _ => Self::unclear(ErrorCode::OTHER, false, "the request failed"),
+/// The verdict on the server's own code.
+fn verdict_on_code(code: i32) -> Verdict {
+    let refused =
+        |as_code, again, text: &str| Verdict::refused(as_code, again, format!("{text} (code {code})"));
+    let unclear =
+        |as_code, again, text: &str| Verdict::unclear(as_code, again, format!("{text} (code {code})"));
+    match code {
+        DUPLICATE_KEY => refused(ErrorCode::ALREADY_EXISTS, false, "the object exists already"),
+        18 | 8000 => refused(
+            ErrorCode::PERMISSION_DENIED,
+            false,
+            "the server does not know this user with this password; see also authSource in uri",
+        ),
+        13 => refused(
+            ErrorCode::PERMISSION_DENIED,
+            false,
+            "the user may not do this; docs/backends/mongodb.md lists what it needs",
+        ),
+        26 => refused(ErrorCode::CONTAINER_MISSING, false, "the collection does not exist"),
+        10107 | 10058 | 13435 | 13436 => {
+            refused(ErrorCode::UNAVAILABLE, true, "the server is no primary; another is being chosen")
         }
-    }
-
-    /// The verdict on the server's own code.
-    fn of_code(code: i32) -> Self {
-        let refused =
-            |as_code, again, text: &str| Self::refused(as_code, again, format!("{text} (code {code})"));
-        let unclear =
-            |as_code, again, text: &str| Self::unclear(as_code, again, format!("{text} (code {code})"));
-        match code {
-            DUPLICATE_KEY => refused(ErrorCode::ALREADY_EXISTS, false, "the object exists already"),
-            18 | 8000 => refused(
-                ErrorCode::PERMISSION_DENIED,
-                false,
-                "the server does not know this user with this password; see also authSource in uri",
-            ),
-            13 => refused(
-                ErrorCode::PERMISSION_DENIED,
-                false,
-                "the user may not do this; docs/backends/mongodb.md lists what it needs",
-            ),
-            26 => refused(ErrorCode::CONTAINER_MISSING, false, "the collection does not exist"),
-            10107 | 10058 | 13435 | 13436 => {
-                refused(ErrorCode::UNAVAILABLE, true, "the server is no primary; another is being chosen")
-            }
-            91 | 189 | 11600 | 11602 => {
-                unclear(ErrorCode::UNAVAILABLE, true, "the server is shutting down or stepping down")
-            }
-            6 | 7 | 89 | 9001 => {
-                unclear(ErrorCode::UNAVAILABLE, true, "the server lost a connection of its own")
-            }
-            50 | 64 | 262 => unclear(ErrorCode::TIMEOUT, true, "the server did not finish in time"),
-            // Of reads alone: after an election or a start, and when the server forgot what it was listing.
-            134 => refused(ErrorCode::UNAVAILABLE, true, "the server does not know yet what a majority has"),
-            43 => refused(ErrorCode::UNAVAILABLE, true, "the server has forgotten the rest of its answer"),
-            112 => refused(ErrorCode::UNAVAILABLE, true, "another write was in the way"),
-            462 => refused(ErrorCode::THROTTLED, true, "the server asks for fewer requests"),
-            12501 | 14031 => refused(ErrorCode::NO_SPACE, false, "the server has no disk space left"),
-            10334 => refused(ErrorCode::LIMIT_EXCEEDED, false, "the document is too large for the server"),
-            _ => unclear(ErrorCode::OTHER, false, "the server refused the request"),
+        91 | 189 | 11600 | 11602 => {
+            unclear(ErrorCode::UNAVAILABLE, true, "the server is shutting down or stepping down")
         }
+        6 | 7 | 89 | 9001 => unclear(ErrorCode::UNAVAILABLE, true, "the server lost a connection of its own"),
+        50 | 64 | 262 => unclear(ErrorCode::TIMEOUT, true, "the server did not finish in time"),
+        // Of reads alone: after an election or a start, and when the server forgot what it was listing.
+        134 => refused(ErrorCode::UNAVAILABLE, true, "the server does not know yet what a majority has"),
+        43 => refused(ErrorCode::UNAVAILABLE, true, "the server has forgotten the rest of its answer"),
+        112 => refused(ErrorCode::UNAVAILABLE, true, "another write was in the way"),
+        462 => refused(ErrorCode::THROTTLED, true, "the server asks for fewer requests"),
+        12501 | 14031 => refused(ErrorCode::NO_SPACE, false, "the server has no disk space left"),
+        10334 => refused(ErrorCode::LIMIT_EXCEEDED, false, "the document is too large for the server"),
+        _ => unclear(ErrorCode::OTHER, false, "the server refused the request"),
     }
 }
 
@@ -179,7 +150,7 @@ mod tests {
     use super::*;
 
     fn verdict(code: i32) -> (&'static str, bool, bool) {
-        let verdict = Verdict::of_code(code);
+        let verdict = verdict_on_code(code);
         assert!(verdict.finding.contains(&code.to_string()));
         (verdict.code.name(), verdict.retryable, verdict.not_applied)
     }

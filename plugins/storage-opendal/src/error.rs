@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use persist_plugin_api::{Error, ErrorCode};
-use persist_plugin_network::Secret;
+use persist_plugin_network::{Secret, write_attempt};
 
 use crate::wire::Facts;
 
@@ -62,11 +62,7 @@ impl Call<'_> {
 
 impl fmt::Display for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}", self.verb)?;
-        if let Some(name) = self.name {
-            write!(f, " {name:?} in")?;
-        }
-        write!(f, " {}", self.place)
+        write_attempt(f, self.verb, self.name, self.place)
     }
 }
 

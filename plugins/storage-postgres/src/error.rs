@@ -6,10 +6,10 @@ use std::fmt;
 
 use deadpool_postgres::{PoolError, TimeoutType};
 use persist_plugin_api::{Error, ErrorCode};
+use persist_plugin_network::write_attempt;
 
 use crate::names::Names;
 use crate::server::Server;
-use verdict::Verdict;
 
 /// The table and where it is, for messages.
 #[derive(Clone, Debug)]
@@ -50,21 +50,19 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// The error for a statement that may have reached the server.
     pub(crate) fn failed(&self, error: tokio_postgres::Error) -> Error {
-        let verdict = Verdict::of_statement(&error);
-        self.verdict(&verdict).not_applied(verdict.certain).with_source(error)
+        verdict::of_statement(&error).into_error(self).with_source(error)
     }
 
     /// The error for a statement that the server was only asked to prepare, or that changes nothing of interest.
     pub(crate) fn failed_before(&self, error: tokio_postgres::Error) -> Error {
-        self.verdict(&Verdict::of_statement(&error)).not_applied(true).with_source(error)
+        verdict::of_statement(&error).into_error(self).not_applied(true).with_source(error)
     }
 
     /// The error for a connection that could not be had: nothing was sent.
     pub(crate) fn no_connection(&self, error: PoolError) -> Error {
         let text = match error {
             PoolError::Backend(error) => {
-                let verdict = Verdict::of_connection(&error);
-                return self.verdict(&verdict).not_applied(true).with_source(error);
+                return verdict::of_connection(&error).into_error(self).not_applied(true).with_source(error);
             }
             PoolError::Timeout(TimeoutType::Wait) => {
                 "no connection became free in time; see pool_size and pool_timeout_ms"
@@ -79,19 +77,11 @@ impl Call<'_> {
     pub(crate) fn error(&self, code: ErrorCode, finding: &str) -> Error {
         Error::new(code, format!("{self}: {finding}"))
     }
-
-    fn verdict(&self, verdict: &Verdict) -> Error {
-        self.error(verdict.code, &verdict.finding).retryable(verdict.retryable)
-    }
 }
 
 impl fmt::Display for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}", self.verb)?;
-        if let Some(key) = self.key {
-            write!(f, " {key:?} in")?;
-        }
-        write!(f, " {}", self.place)?;
+        write_attempt(f, self.verb, self.key, self.place)?;
         match self.attempt {
             1 => f.write_str(" (1 attempt)"),
             attempts => write!(f, " ({attempts} attempts)"),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use persist_plugin_api::{Error, ErrorCode};
+use persist_plugin_network::{Verdict, write_attempt};
 use redis::{ErrorKind, RedisError};
 
 /// The server and the store in it, for messages.
@@ -43,20 +44,15 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// The host's error for a request that failed.
     pub(crate) fn failed(&self, failure: Failure) -> Error {
-        let (verdict, sent, error) = match failure {
+        let (verdict, error) = match failure {
             Failure::Connect(error) => {
-                (Verdict::of(&error, self.place.cluster).before_anything(), false, error)
+                let verdict = verdict(&error, self.place.cluster);
+                let finding = format!("cannot connect: {}", verdict.finding);
+                (Verdict { not_applied: true, finding, ..verdict }, error)
             }
-            Failure::Request(error) => (Verdict::of(&error, self.place.cluster), true, error),
+            Failure::Request(error) => (verdict(&error, self.place.cluster), error),
         };
-        let finding = match sent {
-            false => format!("cannot connect: {}", verdict.finding),
-            true => verdict.finding,
-        };
-        self.error(verdict.code, &finding)
-            .retryable(verdict.retryable)
-            .not_applied(verdict.not_applied)
-            .with_source(error)
+        verdict.into_error(self).with_source(error)
     }
 
     /// An error that this adapter found itself.
@@ -67,11 +63,7 @@ impl Call<'_> {
 
 impl fmt::Display for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}", self.verb)?;
-        if let Some(key) = self.key {
-            write!(f, " {key:?} in")?;
-        }
-        write!(f, " {}", self.place)
+        write_attempt(f, self.verb, self.key, self.place)
     }
 }
 
@@ -82,130 +74,107 @@ pub(crate) fn is_elsewhere(error: &RedisError) -> bool {
     codes.any(|code| matches!(code, "READONLY" | "MASTERDOWN" | "LOADING"))
 }
 
-struct Verdict {
-    code: ErrorCode,
-    retryable: bool,
-    not_applied: bool,
-    finding: String,
+fn verdict(error: &RedisError, cluster: bool) -> Verdict {
+    let answers = error.clone().into_server_errors();
+    let answers = answers.as_deref().unwrap_or_default();
+    // The end of a transaction only repeats that something in it was refused.
+    let aborted = answers.iter().any(|(_, answer)| answer.code() == "EXECABORT");
+    let refusal = answers.iter().find(|(_, answer)| answer.code() != "EXECABORT").or(answers.first());
+    match refusal {
+        Some((index, answer)) => {
+            let details = answer.details().unwrap_or_default();
+            let verdict = verdict_on_answer(answer.code(), details, cluster, aborted);
+            // Where the beginning of a transaction is forbidden, what follows it may have been done.
+            let not_applied = verdict.not_applied && !(*index == 0 && answer.code() == "NOPERM");
+            Verdict { not_applied, ..verdict }
+        }
+        // While it connects, the library tells an answer in its own way.
+        None if matches!(error.kind(), ErrorKind::Server(_)) => {
+            let code = error.code().unwrap_or_default();
+            verdict_on_answer(code, error.detail().unwrap_or_default(), cluster, false)
+        }
+        None => verdict_on_client(error),
+    }
 }
 
-impl Verdict {
-    /// What a server said no to has not happened.
-    fn refused(code: ErrorCode, retryable: bool, finding: impl Into<String>) -> Self {
-        Self { code, retryable, not_applied: true, finding: finding.into() }
-    }
-
-    fn unclear(code: ErrorCode, retryable: bool, finding: impl Into<String>) -> Self {
-        Self { code, retryable, not_applied: false, finding: finding.into() }
-    }
-
-    fn before_anything(self) -> Self {
-        Self { not_applied: true, ..self }
-    }
-
-    fn of(error: &RedisError, cluster: bool) -> Self {
-        let answers = error.clone().into_server_errors();
-        let answers = answers.as_deref().unwrap_or_default();
-        // The end of a transaction only repeats that something in it was refused.
-        let aborted = answers.iter().any(|(_, answer)| answer.code() == "EXECABORT");
-        let refusal = answers.iter().find(|(_, answer)| answer.code() != "EXECABORT").or(answers.first());
-        match refusal {
-            Some((index, answer)) => {
-                let details = answer.details().unwrap_or_default();
-                let verdict = Self::of_answer(answer.code(), details, cluster, aborted);
-                // Where the beginning of a transaction is forbidden, what follows it may have been done.
-                let not_applied = verdict.not_applied && !(*index == 0 && answer.code() == "NOPERM");
-                Self { not_applied, ..verdict }
-            }
-            // While it connects, the library tells an answer in its own way.
-            None if matches!(error.kind(), ErrorKind::Server(_)) => {
-                let code = error.code().unwrap_or_default();
-                Self::of_answer(code, error.detail().unwrap_or_default(), cluster, false)
-            }
-            None => Self::of_client(error),
+/// The verdict on an answer that is an error, by the word that it begins with. `aborted`: it was given inside a
+/// transaction, of which nothing was done then.
+fn verdict_on_answer(code: &str, details: &str, cluster: bool, aborted: bool) -> Verdict {
+    let unavailable = |text: &str| Verdict::refused(ErrorCode::UNAVAILABLE, true, format!("{text} ({code})"));
+    let denied =
+        |text: &str| Verdict::refused(ErrorCode::PERMISSION_DENIED, false, format!("{text} ({code})"));
+    match code {
+        "NOAUTH" => {
+            denied("the server asks for a password; set password_file, or REDIS_PASSWORD in the environment")
+        }
+        "WRONGPASS" => denied("the server does not know this user with this password"),
+        "NOPERM" => denied("the user may not do this; docs/backends/redis.md lists what it needs"),
+        "OOM" => Verdict::refused(
+            ErrorCode::NO_SPACE,
+            false,
+            "the server's memory is full (OOM); raise its maxmemory, or delete snapshots",
+        ),
+        "MISCONF" if details.contains("space") => Verdict::refused(
+            ErrorCode::NO_SPACE,
+            false,
+            "the server cannot write to its disk, which is full (MISCONF)",
+        ),
+        "MISCONF" => unavailable("the server cannot write to its disk and refuses to be changed"),
+        "READONLY" => unavailable("the server is a replica and takes no writes"),
+        "LOADING" => unavailable("the server is still reading its data"),
+        "BUSY" => unavailable("the server is busy with a script"),
+        "TRYAGAIN" => unavailable("the session is moving to another node of the cluster"),
+        "MOVED" | "ASK" if cluster => unavailable("the session is moving to another node of the cluster"),
+        "MOVED" | "ASK" | "CROSSSLOT" => Verdict::refused(
+            ErrorCode::CONFIG,
+            false,
+            format!("the server is part of a cluster ({code}); set cluster = true"),
+        ),
+        "CLUSTERDOWN" => unavailable("the cluster does not serve all its slots"),
+        "MASTERDOWN" => unavailable("the server has lost its primary"),
+        "NOREPLICAS" => unavailable("the server has fewer replicas than it must have to be written to"),
+        _ if details.contains("max number of clients") => {
+            Verdict::refused(ErrorCode::THROTTLED, true, "the server has too many connections")
+        }
+        _ if details.contains("DB index is out of range") => {
+            Verdict::refused(ErrorCode::CONFIG, false, "the server has no database of this number; see url")
+        }
+        _ if details.contains("invalid password") || details.contains("without any password") => {
+            denied("the server does not accept the password")
+        }
+        _ => {
+            let finding = format!("the server refused the request ({code})");
+            Verdict { not_applied: aborted, ..Verdict::unclear(ErrorCode::OTHER, false, finding) }
         }
     }
+}
 
-    /// The verdict on an answer that is an error, by the word that it begins with. `aborted`: it was given inside a
-    /// transaction, of which nothing was done then.
-    fn of_answer(code: &str, details: &str, cluster: bool, aborted: bool) -> Self {
-        let unavailable =
-            |text: &str| Self::refused(ErrorCode::UNAVAILABLE, true, format!("{text} ({code})"));
-        let denied =
-            |text: &str| Self::refused(ErrorCode::PERMISSION_DENIED, false, format!("{text} ({code})"));
-        match code {
-            "NOAUTH" => denied(
-                "the server asks for a password; set password_file, or REDIS_PASSWORD in the environment",
-            ),
-            "WRONGPASS" => denied("the server does not know this user with this password"),
-            "NOPERM" => denied("the user may not do this; docs/backends/redis.md lists what it needs"),
-            "OOM" => Self::refused(
-                ErrorCode::NO_SPACE,
-                false,
-                "the server's memory is full (OOM); raise its maxmemory, or delete snapshots",
-            ),
-            "MISCONF" if details.contains("space") => Self::refused(
-                ErrorCode::NO_SPACE,
-                false,
-                "the server cannot write to its disk, which is full (MISCONF)",
-            ),
-            "MISCONF" => unavailable("the server cannot write to its disk and refuses to be changed"),
-            "READONLY" => unavailable("the server is a replica and takes no writes"),
-            "LOADING" => unavailable("the server is still reading its data"),
-            "BUSY" => unavailable("the server is busy with a script"),
-            "TRYAGAIN" => unavailable("the session is moving to another node of the cluster"),
-            "MOVED" | "ASK" if cluster => unavailable("the session is moving to another node of the cluster"),
-            "MOVED" | "ASK" | "CROSSSLOT" => Self::refused(
-                ErrorCode::CONFIG,
-                false,
-                format!("the server is part of a cluster ({code}); set cluster = true"),
-            ),
-            "CLUSTERDOWN" => unavailable("the cluster does not serve all its slots"),
-            "MASTERDOWN" => unavailable("the server has lost its primary"),
-            "NOREPLICAS" => unavailable("the server has fewer replicas than it must have to be written to"),
-            _ if details.contains("max number of clients") => {
-                Self::refused(ErrorCode::THROTTLED, true, "the server has too many connections")
-            }
-            _ if details.contains("DB index is out of range") => {
-                Self::refused(ErrorCode::CONFIG, false, "the server has no database of this number; see url")
-            }
-            _ if details.contains("invalid password") || details.contains("without any password") => {
-                denied("the server does not accept the password")
-            }
-            _ => {
-                let finding = format!("the server refused the request ({code})");
-                Self { not_applied: aborted, ..Self::unclear(ErrorCode::OTHER, false, finding) }
-            }
+/// The verdict on what the client library found by itself.
+fn verdict_on_client(error: &RedisError) -> Verdict {
+    match error.kind() {
+        ErrorKind::Io if error.is_connection_refusal() => Verdict::refused(
+            ErrorCode::UNAVAILABLE,
+            true,
+            "the connection was refused; is the server running?",
+        ),
+        ErrorKind::Io if error.is_timeout() => {
+            Verdict::unclear(ErrorCode::TIMEOUT, true, "no answer came in time")
         }
-    }
-
-    /// The verdict on what the client library found by itself.
-    fn of_client(error: &RedisError) -> Self {
-        match error.kind() {
-            ErrorKind::Io if error.is_connection_refusal() => Self::refused(
-                ErrorCode::UNAVAILABLE,
-                true,
-                "the connection was refused; is the server running?",
-            ),
-            ErrorKind::Io if error.is_timeout() => {
-                Self::unclear(ErrorCode::TIMEOUT, true, "no answer came in time")
-            }
-            ErrorKind::Io => Self::unclear(ErrorCode::UNAVAILABLE, true, "the connection broke off"),
-            ErrorKind::ClusterConnectionNotFound => {
-                Self::refused(ErrorCode::UNAVAILABLE, true, "no node of the cluster can be reached")
-            }
-            ErrorKind::AuthenticationFailed => {
-                Self::refused(ErrorCode::PERMISSION_DENIED, false, "the server does not accept the password")
-            }
-            ErrorKind::InvalidClientConfig => {
-                Self::refused(ErrorCode::CONFIG, false, "the client library refuses the options")
-            }
-            ErrorKind::Client => Self::unclear(ErrorCode::UNAVAILABLE, true, "the TLS handshake failed"),
-            ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
-                Self::unclear(ErrorCode::UNAVAILABLE, true, "the answer is not one that Redis gives")
-            }
-            _ => Self::unclear(ErrorCode::OTHER, false, "the request failed"),
+        ErrorKind::Io => Verdict::unclear(ErrorCode::UNAVAILABLE, true, "the connection broke off"),
+        ErrorKind::ClusterConnectionNotFound => {
+            Verdict::refused(ErrorCode::UNAVAILABLE, true, "no node of the cluster can be reached")
         }
+        ErrorKind::AuthenticationFailed => {
+            Verdict::refused(ErrorCode::PERMISSION_DENIED, false, "the server does not accept the password")
+        }
+        ErrorKind::InvalidClientConfig => {
+            Verdict::refused(ErrorCode::CONFIG, false, "the client library refuses the options")
+        }
+        ErrorKind::Client => Verdict::unclear(ErrorCode::UNAVAILABLE, true, "the TLS handshake failed"),
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
+            Verdict::unclear(ErrorCode::UNAVAILABLE, true, "the answer is not one that Redis gives")
+        }
+        _ => Verdict::unclear(ErrorCode::OTHER, false, "the request failed"),
     }
 }
 
@@ -214,7 +183,7 @@ mod tests {
     use super::*;
 
     fn verdict(code: &str, details: &str, cluster: bool) -> (&'static str, bool, bool) {
-        let verdict = Verdict::of_answer(code, details, cluster, false);
+        let verdict = verdict_on_answer(code, details, cluster, false);
         (verdict.code.name(), verdict.retryable, verdict.not_applied)
     }
 

@@ -3,10 +3,10 @@
 use mongodb::Client;
 use mongodb::bson::doc;
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
-use persist_test_support::SecantusDb;
+use persist_test_support::{SecantusDb, with_causes};
 use serde_json::json;
 
-use crate::{open, text};
+use crate::open;
 
 /// It may appear nowhere.
 const SECRET: &str = "a-secret-that-nobody-may-see";
@@ -33,9 +33,9 @@ async fn a_wrong_password_is_denied_and_not_repeated() {
         store.delete("k").await.unwrap_err(),
         store.list(ListRequest::below("")).await.unwrap_err(),
     ] {
-        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
         assert!(error.is_not_applied() && !error.is_retryable());
-        assert!(!format!("{} {error:?}", text(&error)).contains(SECRET));
+        assert!(!format!("{} {error:?}", with_causes(&error)).contains(SECRET));
     }
 
     std::fs::write(&password, "right\n").unwrap();
@@ -45,5 +45,5 @@ async fn a_wrong_password_is_denied_and_not_repeated() {
 
     let stranger = open(&server, json!({"database": "agents"})).await;
     let error = stranger.load("k").await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
 }

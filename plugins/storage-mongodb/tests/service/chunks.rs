@@ -3,10 +3,10 @@
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{DateTime, doc};
 use persist_plugin_api::{ErrorCode, StorageAdapter as _};
-use persist_test_support::{Fault, Rule, SecantusDb};
+use persist_test_support::{Fault, Rule, SecantusDb, with_causes};
 use serde_json::json;
 
-use crate::{MIB, collection, command, leftovers, open, proxied, sample, text};
+use crate::{MIB, collection, command, leftovers, open, proxied, sample};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_of_every_size_come_back() {
@@ -34,7 +34,7 @@ async fn chunks_go_with_what_names_them() {
     store.save_if_absent("k", sample(3 * MIB, 1)).await.unwrap();
     assert_eq!(count().await, (3, 0));
     let error = store.save_if_absent("k", sample(2 * MIB, 2)).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(&error));
     assert_eq!(count().await, (3, 0));
     store.save("k", sample(2 * MIB, 3)).await.unwrap();
     assert_eq!(count().await, (2, 0));
@@ -104,7 +104,7 @@ async fn missing_chunks_are_damage() {
         chunks.find(doc! {}).sort(doc! {"_id": 1}).await.unwrap().try_collect().await.unwrap();
     chunks.delete_one(doc! {"_id": found[1].get_str("_id").unwrap()}).await.unwrap();
     let error = store.load("k").await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::CORRUPT, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::CORRUPT, "{}", with_causes(&error));
     // What does not need it is read.
     assert_eq!(store.load_range("k", 0..9).await.unwrap(), sample(9, 1));
 }

@@ -4,10 +4,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
-use persist_test_support::SecantusDb;
+use persist_test_support::{SecantusDb, with_causes};
 use serde_json::json;
 
-use crate::{open, text};
+use crate::open;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_saved_outlives_a_killed_server() {
@@ -27,7 +27,7 @@ async fn what_was_saved_outlives_a_killed_server() {
     }
     assert!(store.load("agents/a/s/d/large").await.unwrap() == vec![7; 3 << 20]);
     let error = store.save_if_absent("agents/a/s/d/0000000019", Bytes::new()).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(&error));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,8 +47,8 @@ async fn a_server_that_is_down_is_named_and_comes_back() {
         store.save_if_absent("other", value()).await.unwrap_err(),
         store.list(ListRequest::below("")).await.unwrap_err(),
     ] {
-        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
-        assert!(error.is_retryable() && error.is_not_applied(), "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
+        assert!(error.is_retryable() && error.is_not_applied(), "{}", with_causes(&error));
         assert!(error.message().contains(&format!("127.0.0.1:{}", server.port())), "{error}");
     }
     server.restart();
@@ -91,13 +91,13 @@ async fn a_creation_without_an_answer_is_left_open() {
     let outcome = store.save_if_absent("second", Bytes::from_static(b"value")).await;
     signal("-CONT");
     let error = outcome.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", with_causes(&error));
     assert!(error.is_retryable() && !error.is_not_applied());
     // Whole or absent, and the key can be used.
     let patient = open(&server, json!({"database": "open"})).await;
     match patient.save_if_absent("second", Bytes::from_static(b"value")).await {
         Ok(()) => {}
-        Err(error) => assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(&error)),
+        Err(error) => assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(&error)),
     }
     assert_eq!(patient.load("second").await.unwrap(), "value");
 }

@@ -3,10 +3,10 @@
 use futures_util::{future::join_all, join};
 use persist_plugin_api::{Bytes, Error, ErrorCode, StorageAdapter as _};
 use persist_storage_mongodb::MongoStorage;
-use persist_test_support::{Fault, Proxy, Rule, SecantusDb, Strikes};
+use persist_test_support::{Fault, Proxy, Rule, SecantusDb, Strikes, with_causes};
 use serde_json::{Value, json};
 
-use crate::{MIB, command, leftovers, open, proxied, sample, text, until};
+use crate::{MIB, command, leftovers, open, proxied, sample, until};
 
 /// A place on the server, with a client that gives a request up soon, one that does not, and what holds the first one's requests.
 struct Scene {
@@ -25,7 +25,7 @@ impl Scene {
             "server_selection_timeout_ms": 1900, "retry": {"max_attempts": attempts},
         });
         let impatient = open(server, options).await;
-        impatient.capabilities().await.unwrap_or_else(|error| panic!("{}", text(&error)));
+        impatient.capabilities().await.unwrap_or_else(|error| panic!("{}", with_causes(&error)));
         let patient = open(server, json!({"database": database})).await;
         Self { database, proxy, impatient, patient }
     }
@@ -35,7 +35,7 @@ impl Scene {
     }
 
     async fn load(&self) -> Bytes {
-        self.patient.load("k").await.unwrap_or_else(|error| panic!("{}", text(&error)))
+        self.patient.load("k").await.unwrap_or_else(|error| panic!("{}", with_causes(&error)))
     }
 }
 
@@ -49,7 +49,7 @@ async fn arrives(held: &Strikes) {
 /// Requires the error of what was given up.
 fn given_up(outcome: Result<(), Error>) {
     let error = outcome.expect_err("it was given up");
-    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", with_causes(&error));
     assert!(error.is_retryable() && !error.is_not_applied());
 }
 
@@ -76,7 +76,7 @@ async fn a_creation_that_comes_late_is_whole_and_in_the_way() {
         given_up(scene.impatient.save_if_absent("k", sample(first, 1)).await);
         arrives(&held).await;
         let error = scene.patient.save_if_absent("k", sample(second, 2)).await.unwrap_err();
-        assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(&error));
         assert!(scene.load().await == sample(first, 1), "{first} and {second} bytes");
         let chunks = if first > MIB { (first / MIB) as u64 } else { 0 };
         assert_eq!(leftovers(&server, &scene.database).await.0, chunks);
@@ -124,7 +124,7 @@ async fn what_could_not_connect_in_time_never_comes() {
     };
     let store = open(&server, options(json!({"server_selection_timeout_ms": 500}))).await;
     let error = store.save_if_absent("k", sample(10, 1)).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
     assert!(error.is_retryable() && error.is_not_applied());
     assert!(held.count() > 0);
     held.release();
@@ -152,11 +152,11 @@ async fn a_save_that_meets_a_new_object_replaces_it() {
             });
             let expected = if attempts == 1 {
                 let error = outcome.unwrap_err();
-                assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
+                assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
                 assert!(error.is_retryable() && error.is_not_applied());
                 sample(second, 2)
             } else {
-                outcome.unwrap_or_else(|error| panic!("{}", text(&error)));
+                outcome.unwrap_or_else(|error| panic!("{}", with_causes(&error)));
                 sample(first, 1)
             };
             assert!(other.load(&key).await.unwrap() == expected, "{attempts} attempts");

@@ -6,21 +6,19 @@ mod access;
 mod answers;
 mod chunks;
 mod crash;
-mod documentation;
 mod late;
 mod middleman;
 mod objects;
 mod pool;
 mod slow;
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection};
-use persist_plugin_api::{Bytes, Error, StorageAdapter as _};
+use persist_plugin_api::{Bytes, StorageAdapter as _};
 use persist_storage_mongodb::{MongoConfig, MongoStorage};
-use persist_test_support::{Proxy, SecantusDb};
+use persist_test_support::{Proxy, SecantusDb, with_causes};
 use serde_json::{Value, json};
 
 const MIB: usize = 1 << 20;
@@ -34,7 +32,7 @@ async fn open(server: &SecantusDb, options: Value) -> MongoStorage {
     let all = all.as_object_mut().expect("an object");
     all.extend(options.as_object().expect("an object").clone());
     let config: MongoConfig = serde_json::from_value(Value::Object(all.clone())).expect("valid options");
-    MongoStorage::open(config).await.unwrap_or_else(|error| panic!("{}", text(&error)))
+    MongoStorage::open(config).await.unwrap_or_else(|error| panic!("{}", with_causes(&error)))
 }
 
 /// A collection, without the adapter.
@@ -82,15 +80,4 @@ async fn until(is_so: impl Fn() -> bool) {
 /// Bytes that no two positions of a part share.
 fn sample(length: usize, seed: u32) -> Bytes {
     (0..length as u32).map(|at| (at.wrapping_add(seed).wrapping_mul(0x9E37_79B9) >> 24) as u8).collect()
-}
-
-/// Everything that an error says, with its causes.
-fn text(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        write!(text, ": {cause}").expect("memory");
-        source = cause.source();
-    }
-    text
 }

@@ -7,10 +7,10 @@ use mongodb::Client;
 use mongodb::bson::doc;
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
 use persist_storage_mongodb::MongoStorage;
-use persist_test_support::SecantusDb;
+use persist_test_support::{SecantusDb, with_causes};
 use serde_json::json;
 
-use crate::{open, text};
+use crate::open;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_creators_wins() {
@@ -27,7 +27,7 @@ async fn one_of_many_creators_wins() {
         let winners: Vec<usize> = (0..16).filter(|&writer| outcomes[writer].is_ok()).collect();
         assert_eq!(winners.len(), 1, "{outcomes:?}");
         for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
-            assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(error));
+            assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(error));
         }
         assert!(stores[0].load(&key).await.unwrap() == vec![winners[0] as u8; length]);
     }
@@ -83,7 +83,7 @@ async fn a_collection_that_folds_case_is_refused() {
     for error in
         [store.capabilities().await.unwrap_err(), store.save_if_absent("k", Bytes::new()).await.unwrap_err()]
     {
-        assert_eq!(error.code(), ErrorCode::CONFIG, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::CONFIG, "{}", with_causes(&error));
         assert!(error.is_not_applied() && error.message().contains("\"en\""), "{error}");
     }
 }

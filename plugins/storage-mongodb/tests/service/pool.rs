@@ -3,10 +3,10 @@
 use futures_util::join;
 use persist_plugin_api::{Bytes, ErrorCode, StorageAdapter as _};
 use persist_storage_mongodb::MongoStorage;
-use persist_test_support::{Fault, Mode, Rule, SecantusDb};
+use persist_test_support::{Fault, Mode, Rule, SecantusDb, with_causes};
 use serde_json::json;
 
-use crate::{command, open, proxied, text, until};
+use crate::{command, open, proxied, until};
 
 /// Opens the adapter with one connection, and such limits that the driver's look at the server fails before a request does.
 async fn attentive(server: &SecantusDb, uri: &str, database: &str, attempts: u32) -> MongoStorage {
@@ -16,7 +16,7 @@ async fn attentive(server: &SecantusDb, uri: &str, database: &str, attempts: u32
         "retry": {"max_attempts": attempts, "initial_backoff_ms": 1, "max_backoff_ms": 4},
     });
     let store = open(server, options).await;
-    store.capabilities().await.unwrap_or_else(|error| panic!("{}", text(&error)));
+    store.capabilities().await.unwrap_or_else(|error| panic!("{}", with_causes(&error)));
     store
 }
 
@@ -38,7 +38,7 @@ async fn a_creation_whose_connection_was_given_up_is_left_open() {
         (waiting, "cleared because another operation failed"),
     ] {
         let error = outcome.unwrap_err();
-        assert!(text(&error).contains(reason), "{}", text(&error));
+        assert!(with_causes(&error).contains(reason), "{}", with_causes(&error));
         assert_eq!(error.code(), ErrorCode::UNAVAILABLE);
         assert!(error.is_retryable() && !error.is_not_applied());
     }
@@ -66,7 +66,11 @@ async fn a_creation_whose_connection_was_given_up_is_not_made_again() {
         again
     });
     let error = outcome.unwrap_err();
-    assert!(text(&error).contains("interrupted due to server monitor timeout"), "{}", text(&error));
+    assert!(
+        with_causes(&error).contains("interrupted due to server monitor timeout"),
+        "{}",
+        with_causes(&error)
+    );
     assert!(error.is_retryable() && !error.is_not_applied());
     assert_eq!(again.count(), 0);
 }
@@ -84,7 +88,7 @@ async fn a_read_whose_connection_was_given_up_is_repeated() {
         until(|| struck.count() == 1 && proxy.connections() > known).await;
         proxy.switch(Mode::Forward);
     });
-    assert_eq!(outcome.unwrap_or_else(|error| panic!("{}", text(&error))), "value");
+    assert_eq!(outcome.unwrap_or_else(|error| panic!("{}", with_causes(&error))), "value");
     assert_eq!(struck.count(), 1);
 }
 

@@ -5,10 +5,10 @@
 use futures_util::join;
 use mongodb::bson::{DateTime, doc};
 use persist_plugin_api::{ErrorCode, StorageAdapter as _};
-use persist_test_support::{Fault, Rule, SecantusDb, Strikes};
+use persist_test_support::{Fault, Rule, SecantusDb, Strikes, with_causes};
 use serde_json::json;
 
-use crate::{MIB, collection, command, leftovers, open, proxied, sample, text, until};
+use crate::{MIB, collection, command, leftovers, open, proxied, sample, until};
 
 /// What only the request holds by which a writer shows that it is still there.
 const RENEWAL: &[u8] = b"$exists\0";
@@ -46,7 +46,7 @@ async fn a_creation_that_took_too_long_fails_and_leaves_nothing() {
     let (outcome, ()) =
         join!(store.save_if_absent("k", sample(3 * MIB, 1)), sleep_over(&held, &server, &database));
     let error = outcome.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
     assert!(error.is_retryable() && error.is_not_applied());
     assert!(error.message().contains("took so long"), "{error}");
     assert!(!store.exists("k").await.unwrap());
@@ -74,7 +74,7 @@ async fn a_replacement_that_took_too_long_is_made_anew() {
         );
         held.release();
     });
-    outcome.unwrap_or_else(|error| panic!("{}", text(&error)));
+    outcome.unwrap_or_else(|error| panic!("{}", with_causes(&error)));
     assert!(store.load("k").await.unwrap() == sample(3 * MIB, 2));
     assert_eq!(leftovers(&server, &database).await, (3, 0));
 }
@@ -111,7 +111,7 @@ async fn a_writer_that_shows_itself_in_time_keeps_its_chunks() {
         }
     );
     assert!(cleared.unwrap().durable);
-    outcome.unwrap_or_else(|error| panic!("{}", text(&error)));
+    outcome.unwrap_or_else(|error| panic!("{}", with_causes(&error)));
     assert!(store.load("k").await.unwrap() == sample(3 * MIB, 1));
     assert_eq!(leftovers(&server, &database).await, (3, 0));
 }
@@ -124,7 +124,7 @@ async fn what_was_given_up_and_came_yet_keeps_its_chunks() {
     let store = open(&server, json!({"uri": uri, "database": database})).await;
     let lost = proxy.arm(Rule::holding(command("insert", "persist"), Fault::DropReply));
     let error = store.save_if_absent("k", sample(3 * MIB, 1)).await.unwrap_err();
-    assert!(!error.is_not_applied(), "{}", text(&error));
+    assert!(!error.is_not_applied(), "{}", with_causes(&error));
     assert_eq!((lost.count(), leftovers(&server, &database).await), (1, (3, 1)));
     a_day_passes(&server, &database).await;
     clear_away(&server, &database).await;

@@ -4,151 +4,124 @@ use std::error::Error as StdError;
 use std::io;
 
 use persist_plugin_api::ErrorCode;
+use persist_plugin_network::Verdict;
 use tokio_postgres::error::Severity;
 
-/// What the host is told.
-#[derive(Debug)]
-pub(super) struct Verdict {
-    pub(super) code: ErrorCode,
-    pub(super) retryable: bool,
-    /// The server certainly did nothing.
-    pub(super) certain: bool,
-    pub(super) finding: String,
+/// Of an error that a statement ended with.
+pub(super) fn of_statement(error: &tokio_postgres::Error) -> Verdict {
+    if let Some(refusal) = error.as_db_error() {
+        let verdict = of_state(refusal.code().code(), refusal.message());
+        return after(refusal.parsed_severity(), verdict);
+    }
+    // The connection may have broken before the statement was sent or after it was carried out.
+    let finding = if error.is_closed() || cause::<io::Error>(error).is_some() {
+        "the connection broke before the answer came"
+    } else {
+        "the answer is not one that PostgreSQL gives"
+    };
+    Verdict::unclear(ErrorCode::UNAVAILABLE, true, finding)
 }
 
-impl Verdict {
-    /// Of an error that a statement ended with.
-    pub(super) fn of_statement(error: &tokio_postgres::Error) -> Self {
-        if let Some(refusal) = error.as_db_error() {
-            let verdict = Self::of_state(refusal.code().code(), refusal.message());
-            return verdict.after(refusal.parsed_severity());
-        }
-        // The connection may have broken before the statement was sent or after it was carried out.
-        let finding = if error.is_closed() || cause::<io::Error>(error).is_some() {
-            "the connection broke before the answer came"
-        } else {
-            "the answer is not one that PostgreSQL gives"
+/// Of an error that kept a connection from coming about.
+pub(super) fn of_connection(error: &tokio_postgres::Error) -> Verdict {
+    if let Some(refusal) = error.as_db_error() {
+        return of_state(refusal.code().code(), refusal.message());
+    }
+    if let Some(refusal) = cause::<rustls::Error>(error) {
+        let next = match refusal {
+            rustls::Error::InvalidCertificate(_) => {
+                "the server's certificate is not trusted; name the file with the signer's certificate in \
+                 sslrootcert, and the host as the certificate does"
+            }
+            _ => "no TLS connection came about",
         };
-        Self::new(ErrorCode::UNAVAILABLE, true, false, finding)
+        return Verdict::refused(ErrorCode::CONFIG, false, next);
     }
-
-    /// Of an error that kept a connection from coming about.
-    pub(super) fn of_connection(error: &tokio_postgres::Error) -> Self {
-        if let Some(refusal) = error.as_db_error() {
-            return Self::of_state(refusal.code().code(), refusal.message());
+    match cause::<io::Error>(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+            let finding = "the connection was refused; is the server running?";
+            Verdict::refused(ErrorCode::UNAVAILABLE, true, finding)
         }
-        if let Some(refusal) = cause::<rustls::Error>(error) {
-            let next = match refusal {
-                rustls::Error::InvalidCertificate(_) => {
-                    "the server's certificate is not trusted; name the file with the signer's certificate in \
-                     sslrootcert, and the host as the certificate does"
-                }
-                _ => "no TLS connection came about",
-            };
-            return Self::new(ErrorCode::CONFIG, false, true, next);
+        Some(_) => Verdict::refused(ErrorCode::UNAVAILABLE, true, "the server cannot be reached"),
+        None if text_of_cause(error) == NO_PASSWORD => {
+            let finding = "the server asks for a password and none is known; set password_file or PGPASSWORD";
+            Verdict::refused(ErrorCode::PERMISSION_DENIED, false, finding)
         }
-        match cause::<io::Error>(error).map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
-                let finding = "the connection was refused; is the server running?";
-                Self::new(ErrorCode::UNAVAILABLE, true, true, finding)
-            }
-            Some(_) => Self::new(ErrorCode::UNAVAILABLE, true, true, "the server cannot be reached"),
-            None if text_of_cause(error) == NO_PASSWORD => {
-                let finding =
-                    "the server asks for a password and none is known; set password_file or PGPASSWORD";
-                Self::new(ErrorCode::PERMISSION_DENIED, false, true, finding)
-            }
-            None if text_of_cause(error) == NO_TLS => {
-                let finding = "the server does not offer TLS, which sslmode asks for; set it up there, or set \
-                               sslmode = \"disable\" if the network is trusted";
-                Self::new(ErrorCode::CONFIG, false, true, finding)
-            }
-            // A server that is being stopped hangs up in the middle of the greetings.
-            None if error.is_closed() => {
-                Self::new(ErrorCode::UNAVAILABLE, true, true, "the server ended the connection")
-            }
-            None => Self::new(ErrorCode::PERMISSION_DENIED, false, true, "the login failed"),
+        None if text_of_cause(error) == NO_TLS => {
+            let finding = "the server does not offer TLS, which sslmode asks for; set it up there, or set \
+                           sslmode = \"disable\" if the network is trusted";
+            Verdict::refused(ErrorCode::CONFIG, false, finding)
         }
-    }
-
-    /// Of an SQLSTATE. `message` is the server's own text.
-    fn of_state(state: &str, message: &str) -> Self {
-        let verdict = |code, retryable, certain, text: &str| {
-            Self::new(code, retryable, certain, format!("{text} (SQLSTATE {state}: {message})"))
-        };
-        match (state, state.get(..2).unwrap_or_default()) {
-            ("28P01", _) => {
-                verdict(ErrorCode::PERMISSION_DENIED, false, true, "the server refused the password")
-            }
-            (_, "28") => verdict(
-                ErrorCode::PERMISSION_DENIED,
-                false,
-                true,
-                "the server does not let this role in; see its pg_hba.conf",
-            ),
-            ("3D000", _) => verdict(
-                ErrorCode::CONTAINER_MISSING,
-                false,
-                true,
-                "the database does not exist; create it first, with CREATE DATABASE",
-            ),
-            ("3F000", _) => verdict(
-                ErrorCode::CONTAINER_MISSING,
-                false,
-                true,
-                "the schema does not exist; create it first, with CREATE SCHEMA",
-            ),
-            ("42501", _) => verdict(
-                ErrorCode::PERMISSION_DENIED,
-                false,
-                true,
-                "the role lacks a right; grant it what the documentation of the adapter lists",
-            ),
-            ("25006", _) => verdict(
-                ErrorCode::PERMISSION_DENIED,
-                false,
-                true,
-                "the server or the role only reads; connect to the primary server",
-            ),
-            ("42P01", _) => verdict(ErrorCode::UNAVAILABLE, true, true, "the table has just been removed"),
-            ("26000" | "42P05", _) => verdict(
-                ErrorCode::CONFIG,
-                false,
-                true,
-                "a prepared statement is not in this session, as behind a pooler that changes sessions; set \
-                 prepared_statements = false",
-            ),
-            ("53100", _) => verdict(ErrorCode::NO_SPACE, false, true, "the server's disk is full"),
-            ("53300", _) => verdict(ErrorCode::THROTTLED, true, true, "the server has too many connections"),
-            (_, "53") => verdict(ErrorCode::UNAVAILABLE, true, true, "the server lacks resources"),
-            (_, "54") => verdict(ErrorCode::LIMIT_EXCEEDED, false, true, "it is too large for the server"),
-            ("57014", _) => verdict(ErrorCode::TIMEOUT, true, false, "the server cancelled the statement"),
-            ("55P03", _) => verdict(ErrorCode::TIMEOUT, true, true, "a lock did not become free in time"),
-            // 40003 leaves open whether the statement was carried out.
-            ("40003", _) => verdict(ErrorCode::UNAVAILABLE, true, false, "the outcome is not known"),
-            (_, "40") => verdict(ErrorCode::UNAVAILABLE, true, true, "other transactions were in the way"),
-            ("57P03", _) => verdict(ErrorCode::UNAVAILABLE, true, true, "the server is starting or stopping"),
-            (_, "57") => verdict(ErrorCode::UNAVAILABLE, true, false, "the server ended the session"),
-            (_, "08") => verdict(ErrorCode::UNAVAILABLE, true, false, "the connection failed"),
-            // Both may come after the transaction was committed.
-            (_, "58" | "XX") => verdict(ErrorCode::OTHER, false, false, "the server failed"),
-            (_, "22") => {
-                verdict(ErrorCode::INVALID_ARGUMENT, false, true, "the server does not take the value")
-            }
-            _ => verdict(ErrorCode::OTHER, false, true, "the server refused the statement"),
+        // A server that is being stopped hangs up in the middle of the greetings.
+        None if error.is_closed() => {
+            Verdict::refused(ErrorCode::UNAVAILABLE, true, "the server ended the connection")
         }
+        None => Verdict::refused(ErrorCode::PERMISSION_DENIED, false, "the login failed"),
     }
+}
 
-    /// Of a statement that was sent: only an error proper undoes it. What ends a session (FATAL, PANIC) may come after the
-    /// commit, or from a pooler that does not know what the server did.
-    fn after(mut self, severity: Option<Severity>) -> Self {
-        self.certain &= severity == Some(Severity::Error);
-        self
+/// Of an SQLSTATE. `message` is the server's own text.
+fn of_state(state: &str, message: &str) -> Verdict {
+    let told = |text: &str| format!("{text} (SQLSTATE {state}: {message})");
+    let refused = |code, retryable, text: &str| Verdict::refused(code, retryable, told(text));
+    let unclear = |code, retryable, text: &str| Verdict::unclear(code, retryable, told(text));
+    match (state, state.get(..2).unwrap_or_default()) {
+        ("28P01", _) => refused(ErrorCode::PERMISSION_DENIED, false, "the server refused the password"),
+        (_, "28") => refused(
+            ErrorCode::PERMISSION_DENIED,
+            false,
+            "the server does not let this role in; see its pg_hba.conf",
+        ),
+        ("3D000", _) => refused(
+            ErrorCode::CONTAINER_MISSING,
+            false,
+            "the database does not exist; create it first, with CREATE DATABASE",
+        ),
+        ("3F000", _) => refused(
+            ErrorCode::CONTAINER_MISSING,
+            false,
+            "the schema does not exist; create it first, with CREATE SCHEMA",
+        ),
+        ("42501", _) => refused(
+            ErrorCode::PERMISSION_DENIED,
+            false,
+            "the role lacks a right; grant it what the documentation of the adapter lists",
+        ),
+        ("25006", _) => refused(
+            ErrorCode::PERMISSION_DENIED,
+            false,
+            "the server or the role only reads; connect to the primary server",
+        ),
+        ("42P01", _) => refused(ErrorCode::UNAVAILABLE, true, "the table has just been removed"),
+        ("26000" | "42P05", _) => refused(
+            ErrorCode::CONFIG,
+            false,
+            "a prepared statement is not in this session, as behind a pooler that changes sessions; set \
+             prepared_statements = false",
+        ),
+        ("53100", _) => refused(ErrorCode::NO_SPACE, false, "the server's disk is full"),
+        ("53300", _) => refused(ErrorCode::THROTTLED, true, "the server has too many connections"),
+        (_, "53") => refused(ErrorCode::UNAVAILABLE, true, "the server lacks resources"),
+        (_, "54") => refused(ErrorCode::LIMIT_EXCEEDED, false, "it is too large for the server"),
+        ("57014", _) => unclear(ErrorCode::TIMEOUT, true, "the server cancelled the statement"),
+        ("55P03", _) => refused(ErrorCode::TIMEOUT, true, "a lock did not become free in time"),
+        // 40003 leaves open whether the statement was carried out.
+        ("40003", _) => unclear(ErrorCode::UNAVAILABLE, true, "the outcome is not known"),
+        (_, "40") => refused(ErrorCode::UNAVAILABLE, true, "other transactions were in the way"),
+        ("57P03", _) => refused(ErrorCode::UNAVAILABLE, true, "the server is starting or stopping"),
+        (_, "57") => unclear(ErrorCode::UNAVAILABLE, true, "the server ended the session"),
+        (_, "08") => unclear(ErrorCode::UNAVAILABLE, true, "the connection failed"),
+        // Both may come after the transaction was committed.
+        (_, "58" | "XX") => unclear(ErrorCode::OTHER, false, "the server failed"),
+        (_, "22") => refused(ErrorCode::INVALID_ARGUMENT, false, "the server does not take the value"),
+        _ => refused(ErrorCode::OTHER, false, "the server refused the statement"),
     }
+}
 
-    fn new(code: ErrorCode, retryable: bool, certain: bool, finding: impl Into<String>) -> Self {
-        Self { code, retryable, certain, finding: finding.into() }
-    }
+/// Of a statement that was sent: only an error proper undoes it. What ends a session (FATAL, PANIC) may come after the
+/// commit, or from a pooler that does not know what the server did.
+fn after(severity: Option<Severity>, verdict: Verdict) -> Verdict {
+    Verdict { not_applied: verdict.not_applied && severity == Some(Severity::Error), ..verdict }
 }
 
 /// The client library has no other mark of these than the text of the cause.
@@ -180,9 +153,9 @@ mod tests {
     use super::*;
 
     fn state(state: &str) -> (&'static str, bool, bool) {
-        let verdict = Verdict::of_state(state, "text of the server");
+        let verdict = of_state(state, "text of the server");
         assert!(verdict.finding.contains(state) && verdict.finding.contains("text of the server"));
-        (verdict.code.name(), verdict.retryable, verdict.certain)
+        (verdict.code.name(), verdict.retryable, verdict.not_applied)
     }
 
     #[test]
@@ -215,7 +188,7 @@ mod tests {
     #[test]
     fn what_ends_the_session_proves_nothing() {
         for state in ["42601", "P0001", "55P03"] {
-            let certain = |severity| Verdict::of_state(state, "text").after(severity).certain;
+            let certain = |severity| after(severity, of_state(state, "text")).not_applied;
             assert!(certain(Some(Severity::Error)), "{state}");
             for severity in [Some(Severity::Fatal), Some(Severity::Panic), None] {
                 assert!(!certain(severity), "{state} {severity:?}");

@@ -4,10 +4,10 @@ use std::net::TcpListener;
 
 use persist_plugin_api::{Bytes, Error, ErrorCode, ListRequest, StorageAdapter as _};
 use persist_storage_postgres::PostgresStorage;
-use persist_test_support::Postgres;
+use persist_test_support::{Postgres, with_causes};
 use serde_json::json;
 
-use crate::{new_schema, open, text, with};
+use crate::{new_schema, open, with};
 
 /// A password that may appear nowhere.
 const PLANTED: &str = "planted-0123456789-secret";
@@ -32,11 +32,11 @@ async fn a_wrong_password_is_denied_and_not_repeated() {
     let server = Postgres::shared();
     let url = format!("postgresql://persist:{PLANTED}@{}/persist", server.address());
     for error in errors(&open(json!({"url": url})).await).await {
-        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
         assert!(error.is_not_applied() && !error.is_retryable());
         assert!(error.message().contains("28P01") && error.message().contains("1 attempt"), "{error}");
         assert!(error.message().contains(&server.address().to_string()), "{error}");
-        assert!(!format!("{} {error:?}", text(&error)).contains(PLANTED));
+        assert!(!format!("{} {error:?}", with_causes(&error)).contains(PLANTED));
     }
 }
 
@@ -59,7 +59,7 @@ async fn a_missing_password_is_asked_for() {
     let mut options = options;
     options.as_object_mut().unwrap().remove("password_file");
     let error = open(options).await.capabilities().await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
     assert!(error.message().contains("PGPASSWORD"), "{error}");
 }
 
@@ -67,7 +67,7 @@ async fn a_missing_password_is_asked_for() {
 async fn a_missing_database_is_not_a_missing_object() {
     let server = Postgres::shared();
     for error in errors(&open(json!({"url": server.url("persist", "never_made")})).await).await {
-        assert_eq!(error.code(), ErrorCode::CONTAINER_MISSING, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::CONTAINER_MISSING, "{}", with_causes(&error));
         assert!(error.is_not_applied() && !error.is_retryable());
         assert!(
             error.message().contains("never_made") && error.message().contains("CREATE DATABASE"),
@@ -80,14 +80,14 @@ async fn a_missing_database_is_not_a_missing_object() {
 async fn a_server_that_is_down_is_tried_max_attempts_times() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for error in errors(&open(json!({"url": format!("postgresql://u:{PLANTED}@{free}/d")})).await).await {
-        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
         assert!(error.is_retryable());
         assert!(error.is_not_applied(), "nothing can have reached a server that refused every connection");
         assert!(
             error.message().contains("3 attempts") && error.message().contains(&free.to_string()),
             "{error}"
         );
-        assert!(!format!("{} {error:?}", text(&error)).contains(PLANTED));
+        assert!(!format!("{} {error:?}", with_causes(&error)).contains(PLANTED));
     }
 }
 
@@ -96,7 +96,7 @@ async fn too_many_connections_are_a_reason_to_wait() {
     let server = Postgres::shared();
     let role = server.create_role("role", "CONNECTION LIMIT 0");
     for error in errors(&open(json!({"url": server.url(&role, "persist")})).await).await {
-        assert_eq!(error.code(), ErrorCode::THROTTLED, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::THROTTLED, "{}", with_causes(&error));
         assert!(error.is_retryable() && error.is_not_applied());
         assert!(error.message().contains("3 attempts"), "{error}");
     }
@@ -117,7 +117,7 @@ async fn a_pool_that_is_used_up_says_so() {
     };
     crate::faults::wait_for_sleep(&server, &schema).await;
     let error = store.save_if_absent("new", Bytes::new()).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", with_causes(&error));
     assert!(error.is_not_applied() && error.message().contains("pool_size"), "{error}");
     slow.abort();
 }
@@ -136,7 +136,7 @@ async fn time_limits_of_the_server_and_of_the_adapter_are_kept() {
     for options in [limited, hurried] {
         let store = open(options).await;
         let error = store.save_if_absent("slow", Bytes::new()).await.unwrap_err();
-        assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", with_causes(&error));
         assert!(error.is_retryable() && !error.is_not_applied(), "{error}");
         store.save("k", Bytes::new()).await.unwrap();
     }
@@ -148,7 +148,7 @@ async fn what_is_too_large_is_not_sent() {
     let store = open(json!({"url": "postgresql://u@127.0.0.1:1/d"})).await;
     // Zeroes that nobody touches take no memory.
     let error = store.save("k", Bytes::from(vec![0; 1 << 30])).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::LIMIT_EXCEEDED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::LIMIT_EXCEEDED, "{}", with_causes(&error));
     assert!(error.is_not_applied());
 }
 
@@ -162,6 +162,6 @@ async fn a_role_or_server_that_only_reads_is_named() {
     let store = open(with(options, &json!({"url": server.url(&role, "persist")}))).await;
     assert!(store.exists("k").await.unwrap());
     let error = store.save_if_absent("new", Bytes::new()).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
     assert!(error.is_not_applied() && error.message().contains("25006"), "{error}");
 }

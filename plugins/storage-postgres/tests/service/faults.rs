@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
-use persist_test_support::Postgres;
+use persist_test_support::{Postgres, with_causes};
 use serde_json::json;
 
-use crate::{names, new_schema, open, sample, text, with};
+use crate::{names, new_schema, open, sample, with};
 
 /// Makes the table take a minute for each write of the key `slow`.
 pub(crate) fn make_slow(server: &Postgres, schema: &str) {
@@ -52,7 +52,7 @@ async fn a_creation_whose_session_ended_is_open_and_not_repeated() {
     wait_for_sleep(&server, &schema).await;
     server.sql("postgres", &format!("SELECT pg_terminate_backend(pid) {}", sleepers(&schema)));
     let error = creation.await.expect("no panic").unwrap_err();
-    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
     assert!(error.is_retryable() && !error.is_not_applied(), "the adapter cannot know: {error}");
     assert!(error.message().contains("1 attempt"), "{error}");
     assert!(!store.exists("slow").await.unwrap());
@@ -103,7 +103,7 @@ async fn a_write_that_is_given_up_leaves_nothing_half_written_and_nobody_waiting
         let found = store.load(&key).await;
         match (outcome, found) {
             (Ok(Ok(())), Ok(found)) | (Err(_), Ok(found)) => assert!(found == large, "{delay}"),
-            (Err(_), Err(error)) => assert_eq!(error.code(), ErrorCode::NOT_FOUND, "{}", text(&error)),
+            (Err(_), Err(error)) => assert_eq!(error.code(), ErrorCode::NOT_FOUND, "{}", with_causes(&error)),
             (outcome, found) => panic!("{delay}: {outcome:?}, {:?}", found.map(|data| data.len())),
         }
     }
@@ -135,7 +135,7 @@ async fn a_replacement_that_was_given_up_is_not_applied_later() {
         };
         if in_time {
             let error = replacement.await.expect("no panic").unwrap_err();
-            assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+            assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", with_causes(&error));
             assert!(!error.is_not_applied(), "{error}");
         } else {
             wait_for(&server, &schema, "wait_event_type = 'Lock'", "1").await;
@@ -170,13 +170,13 @@ async fn that_an_object_exists_is_told_only_when_a_write_would_be_confirmed() {
     let row = format!("SELECT ctid, modified, xmin, data FROM {schema}.persist_objects");
     let before = server.sql("persist", &row);
     let error = store.save_if_absent("k", Bytes::from_static(b"other")).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(&error));
     assert!(error.is_not_applied());
     // A replica that is waited for and never comes: the object's creator would not be told that it is safe.
     server.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
     server.sql("postgres", "SELECT pg_reload_conf()");
     let error = store.save_if_absent("k", Bytes::from_static(b"other")).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", with_causes(&error));
     assert!(!error.is_not_applied());
     assert_eq!(server.sql("persist", &row), before);
 }
@@ -199,12 +199,12 @@ async fn a_standby_claims_neither_creation_nor_fresh_listings() {
     assert!(!claims.atomic_create && !claims.consistent_list);
     assert_eq!(store.load("k").await.unwrap(), value());
     let error = store.save("k", value()).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
     // Of several hosts, none of which writes, none is used.
     let address = server.address();
     let url = server.url("persist", "persist").replace(&address.to_string(), &format!("{address},{address}"));
     let error = open(with(options, &json!({"url": url}))).await.load("k").await.unwrap_err();
-    assert!(error.is_not_applied(), "{}", text(&error));
+    assert!(error.is_not_applied(), "{}", with_causes(&error));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,7 +237,7 @@ async fn what_was_saved_survives_crashes_and_the_adapter_recovers() {
                             assert!(
                                 writer % 2 == 1 && error.is_retryable() && !error.is_not_applied(),
                                 "{}",
-                                text(&error)
+                                with_causes(&error)
                             );
                             if let Ok(found) = store.load(&key).await {
                                 assert!(found == data);
@@ -265,7 +265,7 @@ async fn what_was_saved_survives_crashes_and_the_adapter_recovers() {
     for writer in writers {
         for (key, data) in writer.await.expect("no panic") {
             assert!(
-                store.load(&key).await.unwrap_or_else(|error| panic!("{}", text(&error))) == data,
+                store.load(&key).await.unwrap_or_else(|error| panic!("{}", with_causes(&error))) == data,
                 "{key}"
             );
             saved += 1;

@@ -9,10 +9,9 @@ mod page;
 mod table;
 mod tls;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use persist_plugin_api::{Bytes, Error, ListRequest, StorageAdapter as _};
+use persist_plugin_api::{Bytes, ListRequest, StorageAdapter as _};
 use persist_storage_postgres::{PostgresConfig, PostgresStorage};
 use persist_test_support::Postgres;
 use serde_json::{Value, json};
@@ -35,17 +34,6 @@ fn new_schema(server: &Arc<Postgres>) -> (String, Value) {
 fn with(mut options: Value, more: &Value) -> Value {
     options.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     options
-}
-
-/// Everything that an error says, with its causes.
-fn text(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        write!(text, ": {cause}").expect("memory");
-        source = cause.source();
-    }
-    text
 }
 
 /// Every object's key, or every directory, of a listing.

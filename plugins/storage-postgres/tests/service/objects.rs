@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
-use persist_test_support::Postgres;
+use persist_test_support::{Postgres, with_causes};
 use serde_json::json;
 
-use crate::{names, new_schema, open, sample, text, with};
+use crate::{names, new_schema, open, sample, with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_of_every_size_come_back() {
@@ -37,7 +37,7 @@ async fn a_large_object_is_created_once_and_read_in_parts() {
     let large = sample(64 << 20, 1);
     store.save_if_absent("large", large.clone()).await.unwrap();
     let error = store.save_if_absent("large", sample(64 << 20, 2)).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(&error));
     assert!(store.load("large").await.unwrap() == large);
     let range = 40_000_001..40_000_100;
     assert_eq!(store.load_range("large", 40_000_001..40_000_100).await.unwrap(), large.slice(range));
@@ -81,7 +81,7 @@ async fn contend(options: serde_json::Value) {
             match creation.await.expect("no panic") {
                 Ok(()) => winners.push(writer),
                 Err(error) => {
-                    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(&error));
+                    assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(&error));
                     assert!(error.is_not_applied());
                 }
             }

@@ -1,10 +1,10 @@
 //! How the table comes about, and what is made of one that is missing, foreign, old or new.
 
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
-use persist_test_support::Postgres;
+use persist_test_support::{Postgres, with_causes};
 use serde_json::json;
 
-use crate::{names, new_schema, open, text, with};
+use crate::{names, new_schema, open, with};
 
 fn value() -> Bytes {
     Bytes::from_static(b"value")
@@ -23,7 +23,7 @@ async fn many_first_writers_at_once_make_one_table() {
         })
         .collect();
     for writer in writers {
-        writer.await.expect("no panic").unwrap_or_else(|error| panic!("{}", text(&error)));
+        writer.await.expect("no panic").unwrap_or_else(|error| panic!("{}", with_causes(&error)));
     }
     assert_eq!(names(&open(options).await, ListRequest::below("")).await.len(), 16);
     let comment = format!("SELECT obj_description('{schema}.persist_objects'::regclass, 'pg_class')");
@@ -76,7 +76,7 @@ async fn a_role_that_may_only_read_reads() {
         store.save("d/k", value()).await.unwrap_err(),
         store.delete("d/k").await.unwrap_err(),
     ] {
-        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
         assert!(error.is_not_applied() && error.message().contains("1 attempt"), "{error}");
     }
 }
@@ -87,13 +87,13 @@ async fn a_table_that_is_not_to_be_made_is_asked_for_with_its_sql() {
     let (schema, options) = new_schema(&server);
     let store = open(with(options.clone(), &json!({"create_table": false, "table": "odd \"name\""}))).await;
     let error = store.save_if_absent("k", value()).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::CONTAINER_MISSING, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::CONTAINER_MISSING, "{}", with_causes(&error));
     assert!(error.is_not_applied() && !error.is_retryable());
     let sql = error.message().split_once("run\n").expect("the SQL").1;
     server.sql("persist", sql);
     // The superuser made it.
     let error = store.save_if_absent("k", value()).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
     server.sql("persist", &format!("GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO persist"));
     store.save_if_absent("k", value()).await.unwrap();
 
@@ -101,12 +101,12 @@ async fn a_table_that_is_not_to_be_made_is_asked_for_with_its_sql() {
     server.sql("persist", &format!("GRANT USAGE ON SCHEMA {schema} TO {writer}"));
     let store = open(json!({"url": server.url(&writer, "persist"), "schema": schema})).await;
     let error = store.save("k", value()).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
     assert!(error.is_not_applied() && error.message().contains("CREATE TABLE"), "{error}");
 
     let store = open(with(options, &json!({"schema": "nowhere"}))).await;
     let error = store.save("k", value()).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::CONTAINER_MISSING, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::CONTAINER_MISSING, "{}", with_causes(&error));
     assert!(error.message().contains("CREATE SCHEMA"), "{error}");
     assert_eq!(store.load("k").await.unwrap_err().code(), ErrorCode::NOT_FOUND);
 }
@@ -131,7 +131,7 @@ async fn tables_of_newer_versions_and_of_others_are_left_alone() {
             store.delete("k").await.unwrap_err(),
             store.list(ListRequest::below("")).await.unwrap_err(),
         ] {
-            assert_eq!(error.code(), code, "{}", text(&error));
+            assert_eq!(error.code(), code, "{}", with_causes(&error));
             assert!(error.is_not_applied() && error.message().contains(next), "{error}");
         }
         assert_eq!(server.sql("persist", &format!("SELECT count(*) FROM {schema}.persist_objects")), "1");
@@ -144,7 +144,7 @@ async fn a_database_that_cannot_hold_every_key_is_refused() {
     let database = server.create_database("latin", "TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
     let store = open(json!({"url": server.url("persist", &database)})).await;
     let error = store.capabilities().await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::CONFIG, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::CONFIG, "{}", with_causes(&error));
     assert!(error.message().contains("LATIN1"), "{error}");
 }
 

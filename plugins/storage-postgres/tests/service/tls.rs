@@ -1,10 +1,10 @@
 //! Connections that are encrypted, and certificates that are refused.
 
 use persist_plugin_api::{ErrorCode, StorageAdapter as _};
-use persist_test_support::Postgres;
+use persist_test_support::{Postgres, with_causes};
 use serde_json::{Value, json};
 
-use crate::{open, text};
+use crate::open;
 
 /// Whether a connection with these options comes about, and is encrypted.
 async fn encrypted(
@@ -52,7 +52,7 @@ async fn a_certificate_of_an_unknown_signer_is_refused() {
     }
     for options in cases {
         let error = encrypted(&server, "tls-refused", options.clone()).await.unwrap_err();
-        assert_eq!(error.code(), ErrorCode::CONFIG, "{options}: {}", text(&error));
+        assert_eq!(error.code(), ErrorCode::CONFIG, "{options}: {}", with_causes(&error));
         assert!(error.is_not_applied() && !error.is_retryable());
         assert!(error.message().contains("sslrootcert"), "{error}");
     }
@@ -69,6 +69,6 @@ async fn a_certificate_for_another_name_is_refused_where_names_count() {
     let options = |mode| json!({"url": url, "sslmode": mode, "sslrootcert": server.certificate()});
     assert!(encrypted(&server, "tls-name", options("verify-ca")).await.unwrap());
     let error = encrypted(&server, "tls-name", options("verify-full")).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::CONFIG, "{}", text(&error));
-    assert!(text(&error).contains("elsewhere.example"), "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::CONFIG, "{}", with_causes(&error));
+    assert!(with_causes(&error).contains("elsewhere.example"), "{}", with_causes(&error));
 }

@@ -1,10 +1,10 @@
 //! Passwords, users, and TLS.
 
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
-use persist_test_support::Redis;
+use persist_test_support::{Redis, with_causes};
 use serde_json::json;
 
-use crate::{open, open_at, text};
+use crate::{open, open_at};
 
 /// It may appear nowhere.
 const SECRET: &str = "a-secret-that-nobody-may-see";
@@ -36,10 +36,10 @@ async fn a_wrong_password_is_denied_and_not_repeated() {
             store.list(ListRequest::below("")).await.unwrap_err(),
             store.capabilities().await.unwrap_err(),
         ] {
-            assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+            assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
             assert!(error.is_not_applied() && !error.is_retryable());
-            assert!(error.message().contains(word), "{}", text(&error));
-            assert!(!format!("{} {error:?}", text(&error)).contains(SECRET));
+            assert!(error.message().contains(word), "{}", with_causes(&error));
+            assert!(!format!("{} {error:?}", with_causes(&error)).contains(SECRET));
         }
     }
 }
@@ -73,7 +73,7 @@ async fn the_documented_permissions_suffice() {
         reader.save_if_absent("agents/a/s/d/2", Bytes::new()).await.unwrap_err(),
         reader.delete("agents/a/s/d/0").await.unwrap_err(),
     ] {
-        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
         assert!(error.is_not_applied());
     }
     assert!(reader.exists("agents/a/s/d/0").await.unwrap());
@@ -90,7 +90,7 @@ async fn tls_is_used_and_the_certificate_checked() {
     // Nobody that the system trusts has signed that certificate.
     let stranger = open(&server, json!({})).await;
     let error = stranger.save_if_absent("other", Bytes::new()).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
-    assert!(error.is_not_applied() && text(&error).contains("certificate"), "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
+    assert!(error.is_not_applied() && with_causes(&error).contains("certificate"), "{}", with_causes(&error));
     assert!(!store.exists("other").await.unwrap());
 }

@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
-use persist_test_support::Redis;
+use persist_test_support::{Redis, with_causes};
 use serde_json::json;
 
-use crate::{open, text};
+use crate::open;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_saved_outlives_a_killed_server() {
@@ -45,8 +45,8 @@ async fn a_server_that_is_down_is_named_and_comes_back() {
         store.save_if_absent("other", value()).await.unwrap_err(),
         store.list(ListRequest::below("")).await.unwrap_err(),
     ] {
-        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
-        assert!(error.is_retryable() && error.is_not_applied(), "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
+        assert!(error.is_retryable() && error.is_not_applied(), "{}", with_causes(&error));
         let address = format!("127.0.0.1:{}", server.port());
         assert!(
             error.message().contains(&address) && error.message().contains("is the server running"),
@@ -71,7 +71,7 @@ async fn a_creation_without_an_answer_is_left_open_and_made_once() {
     let outcome = store.save_if_absent("agents/a/s/d/1", Bytes::from_static(b"value")).await;
     signal("-CONT");
     let error = outcome.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", with_causes(&error));
     assert!(error.is_retryable() && !error.is_not_applied());
     // The server reads what was sent before it notices that nobody waits for the answer.
     let patient = open(&server, json!({"prefix": prefix_of(&error.to_string())})).await;

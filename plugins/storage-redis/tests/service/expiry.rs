@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
-use persist_test_support::Redis;
+use persist_test_support::{Redis, with_causes};
 use serde_json::json;
 
-use crate::{open, text};
+use crate::open;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_keys_of_a_session_expire_at_one_moment() {
@@ -66,7 +66,7 @@ async fn what_builds_on_an_expired_session_is_refused() {
             store.save_if_absent(&key, value()).await.unwrap_err(),
             store.save(&key, value()).await.unwrap_err(),
         ] {
-            assert_eq!(error.code(), ErrorCode::OTHER, "{}", text(&error));
+            assert_eq!(error.code(), ErrorCode::OTHER, "{}", with_causes(&error));
             assert!(error.is_not_applied() && !error.is_retryable());
             assert!(error.message().contains("expired") && error.message().contains("another id"), "{error}");
         }

@@ -4,17 +4,14 @@
 
 mod access;
 mod crash;
-mod documentation;
 mod expiry;
 mod objects;
 mod replicas;
 mod setup;
 
-use std::fmt::Write as _;
-
-use persist_plugin_api::{Error, StorageAdapter as _};
+use persist_plugin_api::StorageAdapter as _;
 use persist_storage_redis::{RedisConfig, RedisStorage};
-use persist_test_support::Redis;
+use persist_test_support::{Redis, with_causes};
 use serde_json::{Value, json};
 
 /// Opens the adapter on a server, with short waits unless `options` say otherwise.
@@ -31,16 +28,5 @@ async fn open_at(url: &str, options: Value) -> RedisStorage {
     let all = all.as_object_mut().expect("an object");
     all.extend(options.as_object().expect("an object").clone());
     let config: RedisConfig = serde_json::from_value(Value::Object(all.clone())).expect("valid options");
-    RedisStorage::open(config).await.unwrap_or_else(|error| panic!("{}", text(&error)))
-}
-
-/// Everything that an error says, with its causes.
-fn text(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        write!(text, ": {cause}").expect("memory");
-        source = cause.source();
-    }
-    text
+    RedisStorage::open(config).await.unwrap_or_else(|error| panic!("{}", with_causes(&error)))
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
 use persist_storage_redis::RedisStorage;
-use persist_test_support::Redis;
+use persist_test_support::{Redis, with_causes};
 use serde_json::json;
 
-use crate::{open, text};
+use crate::open;
 
 /// Bytes that no two positions of a part share.
 fn sample(length: usize) -> Bytes {
@@ -38,7 +38,7 @@ async fn what_is_too_large_is_refused_before_it_is_sent() {
     let bound = store.capabilities().await.unwrap().max_object_size.unwrap();
     let data = Bytes::from(vec![0; bound as usize + 1]);
     let error = store.save_if_absent("k", data).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::LIMIT_EXCEEDED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::LIMIT_EXCEEDED, "{}", with_causes(&error));
     assert!(
         error.is_not_applied() && !error.is_retryable() && error.message().contains("536870912"),
         "{error}"
@@ -61,7 +61,7 @@ async fn one_of_many_creators_wins() {
         let winners: Vec<usize> = (0..16).filter(|&writer| outcomes[writer].is_ok()).collect();
         assert_eq!(winners.len(), 1, "{outcomes:?}");
         for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
-            assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(error));
+            assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(error));
         }
         assert_eq!(stores[0].load(&key).await.unwrap(), vec![winners[0] as u8; 1000]);
     }

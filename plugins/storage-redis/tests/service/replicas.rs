@@ -1,10 +1,10 @@
 //! Primaries and replicas.
 
 use persist_plugin_api::{Bytes, ErrorCode, StorageAdapter as _};
-use persist_test_support::Redis;
+use persist_test_support::{Redis, with_causes};
 use serde_json::json;
 
-use crate::{open, text};
+use crate::open;
 
 fn replica_of(primary: &Redis) -> Redis {
     let replica = Redis::start_with(&["--replicaof", &format!("127.0.0.1 {}", primary.port())]);
@@ -28,7 +28,7 @@ async fn a_replica_is_read_and_not_written() {
     for error in
         [store.save_if_absent("other", Bytes::new()).await.unwrap_err(), store.delete("k").await.unwrap_err()]
     {
-        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
         assert!(
             error.is_not_applied() && error.is_retryable() && error.message().contains("replica"),
             "{error}"
@@ -56,7 +56,7 @@ async fn a_write_waits_for_replicas() {
         // What is there is no more durable than what was just written.
         hasty.save_if_absent("agents/a/s/d/2", Bytes::from_static(b"v")).await.unwrap_err(),
     ] {
-        assert_eq!(error.code(), ErrorCode::NOT_DURABLE, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::NOT_DURABLE, "{}", with_causes(&error));
         assert!(!error.is_not_applied() && error.message().contains("0 of 1 replicas"), "{error}");
     }
     // Readers do not wait for anybody.
@@ -74,7 +74,7 @@ async fn a_connection_to_a_former_primary_is_given_up() {
     assert_eq!(connections(), 2);
     assert_eq!(server.ask(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]), "OK");
     let error = store.save("k", Bytes::from_static(b"v")).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
     let mut asked = 0;
     while connections() > 1 {
         asked += 1;

@@ -1,10 +1,10 @@
 //! Servers that are set up in ways that lose data, or that are something else than the options say.
 
 use persist_plugin_api::{Bytes, ErrorCode, StorageAdapter as _};
-use persist_test_support::{Redis, RedisCluster};
+use persist_test_support::{Redis, RedisCluster, with_causes};
 use serde_json::{Value, json};
 
-use crate::{open, text};
+use crate::open;
 
 async fn is_durable(server: &Redis, options: Value) -> bool {
     open(server, options).await.capabilities().await.expect("it answers").durable
@@ -45,7 +45,7 @@ async fn a_server_that_evicts_is_refused_before_the_first_write() {
         store.save("k", value()).await.unwrap_err(),
         store.save_if_absent("agents/a/s/d/0", value()).await.unwrap_err(),
     ] {
-        assert_eq!(error.code(), ErrorCode::CONFIG, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::CONFIG, "{}", with_causes(&error));
         assert!(error.is_not_applied() && !error.is_retryable());
         for part in ["allkeys-lru", "noeviction", "CONFIG SET maxmemory-policy", "allow_eviction"] {
             assert!(error.message().contains(part), "{error}");
@@ -77,7 +77,7 @@ async fn a_full_server_applies_nothing() {
         }
         assert!(saved.len() < 8, "30 MB do not hold more");
     };
-    assert_eq!(error.code(), ErrorCode::NO_SPACE, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::NO_SPACE, "{}", with_causes(&error));
     assert!(
         error.is_not_applied() && !error.is_retryable() && error.message().contains("maxmemory"),
         "{error}"
@@ -101,7 +101,7 @@ async fn a_node_of_a_cluster_is_recognised() {
     for session in 0..20 {
         let key = format!("agents/a/{session}/d/0");
         if let Err(error) = store.save_if_absent(&key, Bytes::new()).await {
-            assert_eq!(error.code(), ErrorCode::CONFIG, "{}", text(&error));
+            assert_eq!(error.code(), ErrorCode::CONFIG, "{}", with_causes(&error));
             assert!(error.is_not_applied() && error.message().contains("cluster = true"), "{error}");
             seen += 1;
         }
@@ -114,6 +114,6 @@ async fn a_database_that_is_not_there_is_named() {
     let server = Redis::start();
     let store = crate::open_at(&format!("{}/99", server.url()), json!({})).await;
     let error = store.load("k").await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::CONFIG, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::CONFIG, "{}", with_causes(&error));
     assert!(error.message().contains("database 99"), "{error}");
 }

@@ -5,10 +5,11 @@ use std::process::Command;
 
 use persist_plugin_api::{Bytes, ErrorCode, StorageAdapter as _};
 use persist_storage_s3::{S3Config, S3Storage};
+use persist_test_support::with_causes;
 use serde_json::json;
 
+use crate::SECRET;
 use crate::fake::{Answer, Fake};
-use crate::{SECRET, text};
 
 const CHILD: &str = "PERSIST_S3_TEST_CHILD";
 
@@ -39,7 +40,7 @@ async fn without_a_region_nothing_opens() {
         return;
     }
     let error = S3Storage::open(config(json!({"bucket": "b"}))).await.err().expect("no region");
-    assert_eq!(error.code(), ErrorCode::CONFIG, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::CONFIG, "{}", with_causes(&error));
     assert!(error.message().contains("AWS_REGION"), "{error}");
 }
 
@@ -51,7 +52,7 @@ async fn without_credentials_the_adapter_opens_and_the_first_request_is_denied()
     }
     let store = S3Storage::open(config(json!({"bucket": "b"}))).await.expect("the adapter opens");
     let error = store.load("k").await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
     assert!(error.message().contains("eu-west-3"), "{error}");
 }
 

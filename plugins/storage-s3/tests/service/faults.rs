@@ -8,10 +8,11 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::SharedCredentialsProvider;
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
 use persist_storage_s3::S3Storage;
+use persist_test_support::with_causes;
 use serde_json::json;
 
 use crate::fake::{Answer, Fake};
-use crate::{SECRET, open, text};
+use crate::{SECRET, open};
 
 fn ok(body: &str) -> Answer {
     Answer::Status(200, body.to_owned())
@@ -50,7 +51,7 @@ async fn a_service_that_is_down_is_tried_max_attempts_times() {
         store.list(ListRequest::below("")).await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
         assert!(error.is_retryable());
         assert!(error.is_not_applied(), "nothing can have reached a service that refused every connection");
         assert!(error.message().contains("4 attempts"), "{error}");
@@ -58,7 +59,7 @@ async fn a_service_that_is_down_is_tried_max_attempts_times() {
             error.message().contains("\"bucket\"") && error.message().contains(&free.to_string()),
             "{error}"
         );
-        assert!(!format!("{} {error:?}", text(&error)).contains(SECRET));
+        assert!(!format!("{} {error:?}", with_causes(&error)).contains(SECRET));
     }
 }
 
@@ -197,7 +198,7 @@ async fn silence_is_a_timeout() {
     let store = open(fake.endpoint(), options, "key", SECRET).await;
     let begin = Instant::now();
     let error = store.save("k", Bytes::from_static(b"v")).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", with_causes(&error));
     assert!(error.is_retryable() && !error.is_not_applied());
     assert_eq!(fake.requests().len(), 2);
     assert!(begin.elapsed() < Duration::from_secs(10));
@@ -205,7 +206,7 @@ async fn silence_is_a_timeout() {
     let options = json!({"operation_timeout_ms": 150});
     let store = open(fake.endpoint(), options, "key", SECRET).await;
     let error = store.save("k", Bytes::from_static(b"v")).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::TIMEOUT, "{}", with_causes(&error));
     assert!(!error.is_not_applied());
 }
 
@@ -221,7 +222,7 @@ async fn an_answer_that_breaks_off_is_read_again() {
     let broken = Fake::start(|_, _| Answer::CutShort("half".to_owned()));
     let store = open(broken.endpoint(), json!({"max_attempts": 3}), "key", SECRET).await;
     let error = store.load("k").await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
     assert_eq!(broken.requests().len(), 3);
 }
 
@@ -237,7 +238,7 @@ async fn data_that_does_not_match_its_checksum_is_not_handed_out() {
     let broken = Fake::start(|_, _| Answer::WrongChecksum("damaged".to_owned()));
     let store = open(broken.endpoint(), json!({"checksum": "crc32"}), "key", SECRET).await;
     let error = store.load("k").await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::CORRUPT, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::CORRUPT, "{}", with_causes(&error));
 }
 
 #[tokio::test]
@@ -249,7 +250,7 @@ async fn missing_credentials_are_a_denial_that_says_where_they_may_be() {
     let credentials = SharedCredentialsProvider::new(none);
     let store = S3Storage::open_with_credentials(config, credentials).await.unwrap();
     let error = store.save("k", Bytes::from_static(b"v")).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
     assert!(error.message().contains("AWS_ACCESS_KEY_ID") && error.is_not_applied(), "{error}");
     assert!(fake.requests().is_empty());
 }

@@ -1,10 +1,11 @@
 //! Services that accept `If-None-Match` and ignore it.
 
 use persist_plugin_api::{Bytes, ErrorCode, StorageAdapter as _};
+use persist_test_support::with_causes;
 use serde_json::json;
 
 use crate::fake::{Answer, Fake, Request};
-use crate::{SECRET, open, text};
+use crate::{SECRET, open};
 
 const UPLOAD: &str = "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
 const COMPLETED: &str = "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>";
@@ -25,7 +26,7 @@ async fn a_service_that_ignores_the_condition_is_found_out_before_the_first_writ
     assert!(fake.requests().is_empty(), "opening sends nothing");
 
     let error = store.save_if_absent("k", Bytes::from_static(b"v")).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::UNSUPPORTED, "{}", text(&error));
+    assert_eq!(error.code(), ErrorCode::UNSUPPORTED, "{}", with_causes(&error));
     assert!(error.is_not_applied() && error.message().contains("single_writer"), "{error}");
     assert!(!store.capabilities().await.unwrap().atomic_create);
 

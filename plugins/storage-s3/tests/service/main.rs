@@ -8,10 +8,7 @@ mod faults;
 mod liars;
 mod seaweedfs;
 
-use std::fmt::Write as _;
-
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
-use persist_plugin_api::Error;
 use persist_storage_s3::{S3Config, S3Storage};
 use serde_json::{Value, json};
 
@@ -31,15 +28,4 @@ async fn open(endpoint: &str, options: Value, access_key: &str, secret_key: &str
     S3Storage::open_with_credentials(config, SharedCredentialsProvider::new(credentials))
         .await
         .expect("the adapter opens")
-}
-
-/// Everything that an error says, with its causes.
-fn text(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        write!(text, ": {cause}").expect("memory");
-        source = cause.source();
-    }
-    text
 }

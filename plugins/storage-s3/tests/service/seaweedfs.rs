@@ -2,10 +2,10 @@
 
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
 use persist_storage_s3::S3Storage;
-use persist_test_support::SeaweedFs;
+use persist_test_support::{SeaweedFs, with_causes};
 use serde_json::{Value, json};
 
-use crate::{open, text};
+use crate::open;
 
 async fn open_bucket(server: &SeaweedFs, mut options: Value) -> S3Storage {
     if options.get("bucket").is_none() {
@@ -45,7 +45,7 @@ async fn large_objects_go_in_parts_and_are_created_once() {
         assert_eq!(part, first[range]);
 
         let error = store.save_if_absent("large", second.clone()).await.unwrap_err();
-        assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(&error));
         assert!(error.is_not_applied());
         assert_eq!(store.load("large").await.unwrap(), first);
 
@@ -66,7 +66,7 @@ async fn one_of_many_large_creations_wins() {
         let winners: Vec<usize> = (0..4).filter(|&writer| outcomes[writer].is_ok()).collect();
         assert_eq!(winners.len(), 1, "{outcomes:?}");
         for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
-            assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", text(error));
+            assert_eq!(error.code(), ErrorCode::ALREADY_EXISTS, "{}", with_causes(error));
         }
         assert_eq!(store.load(&key).await.unwrap(), objects[winners[0]]);
     }
@@ -88,9 +88,9 @@ async fn a_wrong_secret_is_denied_and_not_repeated() {
         store.capabilities().await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
         assert!(error.is_not_applied() && !error.is_retryable());
-        assert!(!format!("{} {error:?}", text(&error)).contains(secret));
+        assert!(!format!("{} {error:?}", with_causes(&error)).contains(secret));
     }
     // An answer with a body says which of the two keys is wrong.
     let error = store.load("k").await.unwrap_err();
@@ -117,7 +117,7 @@ async fn a_missing_bucket_is_not_a_missing_object() {
         store.capabilities().await.unwrap_err(),
     ];
     for error in errors {
-        assert_eq!(error.code(), ErrorCode::CONTAINER_MISSING, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::CONTAINER_MISSING, "{}", with_causes(&error));
         assert!(
             error.message().contains("never-made") && error.message().contains(server.endpoint()),
             "{error}"
@@ -144,7 +144,7 @@ async fn read_only_credentials_read() {
         store.save("d/k", Bytes::from_static(b"v")).await.unwrap_err(),
         store.delete("d/k").await.unwrap_err(),
     ] {
-        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", text(&error));
+        assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
     }
     assert_eq!(store.load("d/k").await.unwrap(), "value");
 }
@@ -215,7 +215,10 @@ async fn odd_keys_survive_saving_and_listing() {
     .collect();
     keys.sort_unstable();
     for key in &keys {
-        store.save(key, Bytes::from(key.clone())).await.unwrap_or_else(|error| panic!("{}", text(&error)));
+        store
+            .save(key, Bytes::from(key.clone()))
+            .await
+            .unwrap_or_else(|error| panic!("{}", with_causes(&error)));
     }
     for key in &keys {
         assert_eq!(store.load(key).await.unwrap(), *key);

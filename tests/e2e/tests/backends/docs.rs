@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use persist_e2e::{Persist, json_lines, servers::plugin_dir};
-use persist_test_support::Backend;
+use persist_test_support::{BACKENDS, Backend};
+use serde_json::Value;
 
 /// What the variables are set to that a page's config names. What an adapter takes from the environment by itself is set as well.
 #[derive(Clone, Copy)]
@@ -87,4 +88,24 @@ fn every_page_has_its_config_tested() {
     let pages = fs::read_dir(directory()).expect("the directory of the pages");
     let pages = pages.map(|page| page.expect("a page").file_name().into_string().expect("text"));
     assert_eq!(pages.collect::<BTreeSet<_>>(), tested);
+}
+
+#[test]
+fn the_page_of_each_server_describes_every_option() {
+    for Backend { adapter, package, .. } in BACKENDS {
+        let page = fs::read_to_string(directory().join(format!("{adapter}.md"))).expect("the page");
+        let schema: Value = serde_json::from_str(&schema(adapter, package)).expect("a schema");
+        for option in schema["properties"].as_object().expect("options").keys() {
+            assert!(page.contains(&format!("| `{option}` |")), "{adapter}.md has no row for {option}");
+        }
+    }
+}
+
+/// The schema of an adapter's options, in the sources of its plugin: where those have several adapters, they have a directory
+/// for each.
+fn schema(adapter: &str, package: &str) -> String {
+    let plugin = package.strip_prefix("persist-").expect("a package of this workspace");
+    let sources = directory().join(format!("../../plugins/{plugin}/src"));
+    let schema = fs::read_to_string(sources.join("schema.json"));
+    schema.or_else(|_| fs::read_to_string(sources.join(adapter).join("schema.json"))).expect("a schema.json")
 }
