@@ -83,7 +83,7 @@ pub struct StoreOptions {
     /// The user's word that one process at a time writes to the store. Without it, a storage adapter that cannot create
     /// atomically is refused for saving.
     pub single_writer: bool,
-    /// Whether to save into storage that does not outlive the process.
+    /// Whether to save into storage that does not promise to keep what it is given.
     pub allow_volatile: bool,
     /// How snapshots are laid out.
     pub tuning: Tuning,
@@ -161,11 +161,15 @@ impl Store {
         let capabilities = self.capabilities().await?;
         if !capabilities.durable && !options.allow_volatile {
             let message = format!(
-                "the storage {:?} of store {:?} forgets everything when this process ends, so nothing was saved",
+                "the storage {:?} of store {:?} does not promise that what is saved lasts: it may be lost when this process \
+                 ends, or when a server crashes; nothing was saved",
                 options.storage_name, options.name
             );
             return Err(Error::new(ErrorKind::InvalidInput, "storage_not_durable", message)
-                .with_hint("choose a store whose storage lasts, for example the adapter \"local\""));
+                .with_hint(
+                    "the log says why where a server is at fault; choose a store whose storage lasts, for example the adapter \
+                     \"local\", or, if such a loss is acceptable, set the option that the adapter's page names",
+                ));
         }
         if !capabilities.atomic_create && !options.single_writer {
             let message = format!(

@@ -192,15 +192,26 @@ fn table_at<'a>(options: &'a Map<String, Value>, place: &str) -> Option<&'a Map<
     })
 }
 
-/// The option that an adapter's refusal speaks of: the one whose name it quotes.
+/// The option that an adapter's refusal speaks of: the configured one whose name it quotes first.
 fn blamed_option<'a>(options: &'a Map<String, Value>, error: &Error) -> Option<&'a str> {
-    let causes: Vec<String> = std::iter::successors(std::error::Error::source(error), |cause| cause.source())
-        .map(ToString::to_string)
-        .collect();
-    options.keys().map(String::as_str).find(|option| {
-        let quoted = [format!("`{option}`"), format!("\"{option}\""), format!("'{option}'")];
-        causes.iter().any(|cause| quoted.iter().any(|quoted| cause.contains(quoted.as_str())))
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.map(ToString::to_string).find_map(|cause| {
+        let told = before_values(&cause);
+        let place = |option: &str| {
+            let quoted = [format!("`{option}`"), format!("\"{option}\""), format!("'{option}'")];
+            quoted.iter().filter_map(|quoted| told.find(quoted.as_str())).min()
+        };
+        let named = options.keys().filter_map(|option| Some((place(option)?, option.as_str())));
+        named.min().map(|(_, option)| option)
     })
+}
+
+/// The part of a refusal in which a quoted word is an option: serde goes on with values that were found, and with names of
+/// options that would have been accepted.
+fn before_values(cause: &str) -> &str {
+    let values = [", expected", "invalid type:", "invalid value:", "unknown variant"];
+    let end = values.iter().filter_map(|words| cause.find(words)).min();
+    end.map_or(cause, |end| &cause[..end])
 }
 
 #[cfg(test)]
@@ -231,5 +242,28 @@ mod tests {
         assert_eq!(blamed("unknown field `levl`, expected `level`").as_deref(), Some("levl"));
         assert_eq!(blamed("the option \"root\" must be absolute").as_deref(), Some("root"));
         assert_eq!(blamed("the root must be absolute"), None);
+        assert_eq!(blamed("unknown field `levl`, expected one of `level`, `root`").as_deref(), Some("levl"));
+        assert_eq!(blamed("missing field `level`, expected with `root`"), None);
+        assert_eq!(blamed("invalid type: string \"root\", expected u32"), None);
+        assert_eq!(blamed("'root' cannot be used with 'levl'").as_deref(), Some("root"));
+    }
+
+    #[test]
+    fn an_unknown_option_of_a_part_is_located_with_its_own_line() {
+        let text = "[stores.a.storage]\nadapter = \"replicated\"\n[[stores.a.storage.replicas]]\n\
+                    adapter = \"local\"\nroot = \"/x\"\nrot = \"/y\"\n";
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("c.toml");
+        std::fs::write(&file, text).unwrap();
+        let config =
+            crate::config::load(&crate::config::ConfigSources::from_environment(Some(file))).unwrap();
+        let cause = plugin::Error::new(
+            plugin::ErrorCode::CONFIG,
+            "unknown field `rot`, expected one of `root`, `sync`, `adapter`",
+        );
+        let refused = Error::from_adapter("cannot open", cause).with_context("part", "replicas[0]");
+        let adapter = &config.stores["a"].storage;
+        let located = located(&config, "a", AdapterSection::Storage, adapter, refused).to_string();
+        assert!(located.contains("c.toml:6: `stores.a.storage.replicas[0].rot`"), "{located}");
     }
 }

@@ -137,6 +137,41 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
+fn passwords_in_urls_are_not_shown() {
+    let cli = Cli::new();
+    cli.write(
+        "c.toml",
+        r#"
+[stores.a.storage]
+adapter = "x"
+uri = "mongodb://u:SECRET@h1,h2/d"
+[stores.b.storage]
+adapter = "tiered"
+cache = { adapter = "x", url = "redis://:SECRET@h:6379/0" }
+remote = { adapter = "replicated", replicas = [{ adapter = "y", url = "postgresql://h/d?password=SECRET&user=u" }] }
+[traces]
+endpoint = "http://u:SECRET@127.0.0.1:1"
+"#,
+    );
+    for format in [None, Some("--json")] {
+        let mut arguments = vec!["config", "show", "--config", "c.toml"];
+        arguments.extend(format);
+        let output = cli.run(&arguments);
+        assert_eq!(code(&output), 0, "{output:?}");
+        let text = stdout(&output);
+        assert!(!text.contains("SECRET"), "{text}");
+        for shown in [
+            "mongodb://u:***@h1,h2/d",
+            "redis://:***@h:6379/0",
+            "postgresql://h/d?password=***&user=u",
+            "http://u:***@127.0.0.1:1",
+        ] {
+            assert!(text.contains(shown), "{shown}: {text}");
+        }
+    }
+}
+
+#[test]
 fn deletion_wants_an_index_and_a_confirmation() {
     let cli = Cli::new();
     let output = cli.run(&["delete", "a/b@1", "a/b@2"]);

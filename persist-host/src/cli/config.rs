@@ -1,5 +1,7 @@
 //! `persist config`.
 
+mod mask;
+
 use std::sync::Arc;
 
 use persist_host::audit::Recorded;
@@ -12,12 +14,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Outcome;
 use super::output::plain;
-
-/// What stands for a value that is not shown.
-const MASK: &str = "***";
-
-/// Parts of options' names that make their values secret.
-const SECRET_WORDS: [&str; 7] = ["secret", "password", "passphrase", "passwd", "token", "credential", "key"];
+use mask::{masked, masked_text};
 
 pub(crate) async fn run(command: ConfigCommand, context: &Context) -> Outcome {
     match command {
@@ -97,7 +94,7 @@ fn effective(config: &Config) -> Value {
     }
     if let Some(endpoint) = &config.traces.endpoint {
         let protocol = config.traces.protocol.unwrap_or_default();
-        effective["traces"] = json!({ "endpoint": endpoint, "protocol": protocol.name() });
+        effective["traces"] = json!({ "endpoint": masked_text(endpoint), "protocol": protocol.name() });
     }
     // TOML has no null: a default that is not there is left out.
     if let Some(default) = &config.default {
@@ -128,27 +125,6 @@ fn section(config: &Config, store: &str, section: AdapterSection, adapter: &Adap
         table.extend(options);
     }
     Value::Object(table)
-}
-
-/// A value whose tables hold no secrets any more.
-fn masked(value: &Value) -> Value {
-    match value {
-        Value::Object(table) => table
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| {
-                let shown = if is_secret(name) { json!(MASK) } else { masked(value) };
-                (name.clone(), shown)
-            })
-            .collect(),
-        Value::Array(items) => items.iter().map(masked).collect(),
-        other => other.clone(),
-    }
-}
-
-fn is_secret(option: &str) -> bool {
-    let option = option.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| option.contains(word))
 }
 
 fn origin(source: &ConfigSource) -> String {
@@ -190,19 +166,4 @@ async fn check(context: &Context) -> Outcome {
         output.line("every adapter was found and accepts its options")?;
     }
     Ok(Exit::Done)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn options_that_sound_secret_are_masked_at_any_depth() {
-        for name in ["password", "SECRET_ACCESS_KEY", "sessionToken", "api_key"] {
-            assert!(is_secret(name), "{name}");
-        }
-        assert!(!is_secret("bucket"));
-        let value = json!({"a": [{"token": "x", "b": 1}], "none": null});
-        assert_eq!(masked(&value), json!({"a": [{"token": "***", "b": 1}]}));
-    }
 }

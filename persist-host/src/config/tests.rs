@@ -438,3 +438,12 @@ fn a_named_file_must_exist_and_be_of_a_sensible_size() {
     let error = refusal(load(&sources));
     assert!(error.to_string().ends_with("it is larger than 1048576 bytes"), "{error}");
 }
+
+#[test]
+fn an_endpoint_that_is_refused_is_not_shown() {
+    let error = refusal(toml(
+        "[stores.a]\nstorage = { adapter = \"x\" }\n[traces]\nendpoint = \"grpc://u:SECRET@h\"\n",
+    ));
+    let text = format!("{error:?} {error}");
+    assert!(text.contains("endpoint") && !text.contains("SECRET"), "{text}");
+}

@@ -308,7 +308,7 @@ impl Judge {
             match self.seen.get(ancestor) {
                 Some(Checked { intact: Some(found), .. }) => digests.push(found.digest),
                 found => {
-                    let lost = found.map_or_else(|| "that object".to_owned(), |found| found.key.clone());
+                    let lost = found.map_or_else(|| self.key(*ancestor), |found| found.key.clone());
                     let message =
                         format!("{what} builds on the snapshot @{ancestor}, which is damaged or missing");
                     return Err(Error::new(ErrorKind::Integrity, "ancestor_damaged", message)
@@ -331,6 +331,14 @@ impl Judge {
             return Err(damaged(&what, key).with_source(error));
         }
         Ok(())
+    }
+
+    /// Where a snapshot lies.
+    fn key(&self, index: SnapshotIndex) -> String {
+        match self.decisions.place(index) {
+            Some(generation) => key::rewritten_key(&self.session, generation, index),
+            None => key::snapshot_key(&self.session, index),
+        }
     }
 
     /// The segment that is being read, as far as is known.
@@ -376,4 +384,26 @@ fn row(
         Err(error) => return Err(error),
     };
     Ok(VerifyRow { session: session.clone(), snapshot_index, key, content_length, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ancestor_that_was_not_read_is_named_by_its_key() {
+        let (first, second) = (SnapshotIndex::FIRST, SnapshotIndex::new(1).unwrap());
+        let session: SessionRef = "a/s".parse().unwrap();
+        let judge = Judge { session, decisions: Arc::default(), seen: BTreeMap::new() };
+        let intact = Intact {
+            digest: [0; 32],
+            content_length: 0,
+            ancestors: vec![first],
+            ancestors_digest: None,
+            previous_identity: None,
+        };
+        let error = judge.check(second, "agents/a/s/d/0000000001", &intact).unwrap_err();
+        assert_eq!(error.code(), "ancestor_damaged");
+        assert_eq!(error.context()[1], ("damaged_key", "agents/a/s/d/0000000000".to_owned()));
+    }
 }

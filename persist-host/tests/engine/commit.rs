@@ -234,6 +234,9 @@ async fn storage_that_forgets_is_refused_unless_it_was_asked_for() {
     adapter.capabilities.durable = false;
     let error = save(&adapter.store(), "a/s", 0).await.unwrap_err();
     assert_eq!(error.code(), "storage_not_durable");
+    // True of memory as well as of a server that keeps what it is given for a while.
+    assert!(error.to_string().contains("when this process ends, or when a server crashes"), "{error}");
+    assert!(error.hint().unwrap().contains("the option that the adapter's page names"));
     assert!(adapter.keys().is_empty());
     let mut options = adapter.options();
     options.allow_volatile = true;

@@ -233,3 +233,26 @@ fn a_drop_that_does_not_end_keeps_no_command() {
     let text = text(&output);
     assert!(text.contains("the compression adapter \"unruly\"") && text.contains(left), "{text}");
 }
+
+#[test]
+fn a_check_over_storage_that_refuses_every_write_stops_at_the_first() {
+    let root = directory();
+    let options = serde_json::json!({ "root": root.path(), "at": "save", "how": "deny" }).to_string();
+    let run = |rest: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_persist"));
+        command.args(["plugins", "check"]).arg(example("libfatal_plugin.so")).args(["--options", &options]);
+        let output = command.args(rest).current_dir(root.path()).output().unwrap();
+        assert_code(&output, 6);
+        output
+    };
+    let report: Value = serde_json::from_slice(&run(&["--json"]).stdout).unwrap();
+    let steps = report["adapters"][0]["steps"].as_array().unwrap();
+    let count = |outcome: &str| steps.iter().filter(|step| step["outcome"] == outcome).count();
+    assert_eq!(count("failed"), 1, "{report}");
+    assert!(count("skipped") > 38, "every check is in the report: {report}");
+    let failed = steps.iter().find(|step| step["outcome"] == "failed").unwrap();
+    assert!(failed["detail"].as_str().unwrap().contains("wrong credentials"), "{report}");
+    assert!(report["left_behind"].is_null(), "{report}");
+    let text = run(&[]);
+    assert!(!String::from_utf8_lossy(&text.stdout).contains("left in the storage"), "{text:?}");
+}

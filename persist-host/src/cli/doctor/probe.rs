@@ -16,6 +16,11 @@ const CONTENT: &[u8] = b"written by persist doctor; safe to delete\n";
 /// How far the clocks may be apart. Amazon S3 refuses requests at fifteen minutes.
 const SKEW_MS: i64 = 60_000;
 
+/// What to do about storage that does not promise to keep what it is given.
+const NOT_DURABLE: &str = "look into the log, which says why where a server is at fault; choose storage that lasts, for \
+                           example the adapter \"local\", or, if such a loss is acceptable, set the option that the \
+                           adapter's page names";
+
 /// Tries the storage. The object is removed whatever happens, as far as the storage lets it be removed.
 pub(super) async fn run(options: &StoreOptions, limit: Duration) -> Vec<Finding> {
     // One segment, so that no directory is left behind.
@@ -28,7 +33,10 @@ pub(super) async fn run(options: &StoreOptions, limit: Duration) -> Vec<Finding>
         Err(_) => Some(late("probe", limit)),
     };
     let left = timeout(limit, remove(&*options.storage, &key)).await;
+    let written = findings.iter().any(|finding| finding.check == "write");
     findings.extend(match (left, &failed) {
+        // Deleting what was never written succeeds, and tells nothing.
+        (Ok(Ok(_)), _) if !written => None,
         (Ok(Ok(elapsed)), _) => Some(Finding::ok("delete", "an object can be deleted").took(elapsed)),
         // Where writing failed, there is nothing to delete, and one failure is told once.
         (_, Some(_)) => None,
@@ -56,8 +64,9 @@ async fn attempt(options: &StoreOptions, key: &str, findings: &mut Vec<Finding>)
     let capabilities = storage.capabilities().await;
     let capabilities = capabilities.map_err(fail("storage", "cannot find out what the storage supports"))?;
     if !capabilities.durable {
-        let remedy = "choose storage that lasts, for example the adapter \"local\"";
-        findings.push(Finding::wrong("storage", "it forgets everything when the process ends", remedy));
+        let message = "it does not promise that what is saved lasts: it may be lost when the process ends, or when a server \
+                       crashes";
+        findings.push(Finding::wrong("storage", message, NOT_DURABLE));
     }
     let started = Instant::now();
     let before = now_ms();
@@ -134,8 +143,81 @@ fn now_ms() -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use persist_host::CodecSource;
+    use persist_plugin_api::{
+        Capabilities, DynCompression, ListPage, ListRequest, ObjectMeta, Result, StorageAdapter,
+    };
+
     use super::super::finding::Status;
     use super::*;
+
+    /// Storage that may be deleted from and not be written to, and that does not last.
+    struct Closed;
+
+    impl StorageAdapter for Closed {
+        type Config = serde_json::Value;
+
+        async fn open(_: Self::Config) -> Result<Self> {
+            Ok(Self)
+        }
+
+        async fn capabilities(&self) -> Result<Capabilities> {
+            Ok(Capabilities::none().atomic_create(true))
+        }
+
+        async fn save(&self, _: &str, _: Bytes) -> Result<()> {
+            Err(persist_plugin_api::Error::new(ErrorCode::PERMISSION_DENIED, "no"))
+        }
+
+        async fn save_if_absent(&self, key: &str, data: Bytes) -> Result<()> {
+            StorageAdapter::save(self, key, data).await
+        }
+
+        async fn load(&self, key: &str) -> Result<Bytes> {
+            Err(persist_plugin_api::Error::not_found(key))
+        }
+
+        async fn stat(&self, key: &str) -> Result<ObjectMeta> {
+            Err(persist_plugin_api::Error::not_found(key))
+        }
+
+        async fn delete(&self, _: &str) -> Result<()> {
+            Ok(())
+        }
+
+        async fn list(&self, _: ListRequest) -> Result<ListPage> {
+            Ok(ListPage::default())
+        }
+    }
+
+    struct NoCodecs;
+
+    impl CodecSource for NoCodecs {
+        fn codec(&self, name: &str) -> persist_host::Result<Arc<dyn DynCompression>> {
+            Err(Error::new(persist_host::ErrorKind::Plugin, "plugin_missing", name))
+        }
+    }
+
+    #[tokio::test]
+    async fn deleting_what_could_not_be_written_tells_nothing() {
+        let options = StoreOptions {
+            name: "main".to_owned(),
+            storage_name: "closed".to_owned(),
+            storage: Arc::new(Closed),
+            codec_name: None,
+            codecs: Arc::new(NoCodecs),
+            single_writer: false,
+            allow_volatile: true,
+            tuning: persist_host::Tuning::default(),
+            observers: Vec::new(),
+        };
+        let findings = run(&options, Duration::from_secs(60)).await;
+        let told: Vec<_> = findings.iter().map(|finding| (finding.check, finding.status)).collect();
+        assert_eq!(told, [("storage", Status::Failed), ("write", Status::Failed)]);
+        assert!(findings[0].message.contains("when a server crashes"), "{findings:?}");
+    }
 
     #[test]
     fn clocks_may_be_apart_a_little() {

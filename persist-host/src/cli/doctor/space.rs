@@ -24,12 +24,14 @@ pub(super) fn check(config: &Config, name: &str) -> Vec<Finding> {
     roots.into_iter().filter_map(check_root).collect()
 }
 
-/// The directories of an adapter and of those among its options.
+/// The directories of an adapter and of those among its options, as far as a lack of space there stops a save: a cache keeps
+/// fewer copies then, and nothing else comes of it.
 fn local_roots<'a>(adapter: Option<&str>, options: &'a Map<String, Value>, roots: &mut Vec<&'a Path>) {
     if adapter == Some("local") {
         roots.extend(options.get("root").and_then(Value::as_str).map(Path::new));
     }
-    for option in options.values() {
+    let matters = |name: &str| adapter != Some("tiered") || name != "cache";
+    for (_, option) in options.iter().filter(|(name, _)| matters(name)) {
         let tables = match option {
             Value::Array(items) => items.as_slice(),
             one => std::slice::from_ref(one),
@@ -61,16 +63,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_of_adapters_inside_others_are_looked_at() {
+    fn directories_of_adapters_inside_others_are_looked_at_but_for_caches() {
         let options = serde_json::json!({
             "root": "/not/of/a/local/adapter",
-            "cache": {"adapter": "local", "root": "/cache"},
-            "remote": {"adapter": "replicated", "replicas": [
-                {"adapter": "s3", "root": "x"}, {"adapter": "local", "root": "/copy"},
-            ]},
+            "cache": {"adapter": "local", "root": "/kept"},
+            "primary": {"adapter": "tiered",
+                "cache": {"adapter": "local", "root": "/cache"},
+                "remote": {"adapter": "local", "root": "/remote"},
+            },
+            "replicas": [{"adapter": "s3", "root": "x"}, {"adapter": "local", "root": "/copy"}],
         });
         let mut roots = Vec::new();
-        local_roots(Some("tiered"), options.as_object().unwrap(), &mut roots);
-        assert_eq!(roots, [Path::new("/cache"), Path::new("/copy")]);
+        local_roots(Some("replicated"), options.as_object().unwrap(), &mut roots);
+        assert_eq!(roots, [Path::new("/kept"), Path::new("/remote"), Path::new("/copy")]);
     }
 }

@@ -39,8 +39,9 @@ pub(super) fn traces(table: &Table<'_>) -> Result<TracesConfig> {
     if let Some(endpoint) = &endpoint
         && !endpoint.starts_with("http://")
     {
-        let problem = format!("is {endpoint:?}; expected a URL such as \"http://127.0.0.1:4318\"");
-        return Err(refused(table, "endpoint", &problem));
+        // It may hold a password.
+        let problem = "does not begin with http://; expected a URL such as \"http://127.0.0.1:4318\"";
+        return Err(refused(table, "endpoint", problem));
     }
     let protocols = [OtlpProtocol::Grpc, OtlpProtocol::HttpProtobuf];
     let protocol = choice(table, "protocol", &protocols.map(|it| (it.name(), it)))?;

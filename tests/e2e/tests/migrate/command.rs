@@ -102,7 +102,7 @@ fn what_cannot_be_a_migration_is_refused() {
     for (to, code, text) in [
         ("main", 2, "cannot be migrated into itself"),
         ("same", 2, "both are the same store"),
-        ("memory", 1, "forgets everything"),
+        ("memory", 1, "does not promise that what is saved lasts"),
         ("nowhere", 3, "nowhere"),
     ] {
         let _ = persist.run(["migrate", "--from", "main", "--to", to]).expect_code(code).says([text]);

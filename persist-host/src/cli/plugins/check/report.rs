@@ -103,7 +103,7 @@ impl Report {
         }
         if let Some(prefix) = &self.left_behind {
             lines.push(format!(
-                "objects whose keys begin with {prefix:?} were left in the storage; remove them"
+                "objects whose keys begin with {prefix:?} may have been left in the storage; look there and remove them"
             ));
         }
         lines

@@ -7,7 +7,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use persist_host::{Error, ErrorKind, LoadedPlugin, Outcome as StepOutcome, Plugins, Result};
-use persist_plugin_api::{DynStorage, ErrorCode};
+use persist_plugin_api::{Bytes, DynStorage, ErrorCode};
 use persist_plugin_testkit::{
     Outcome, compression_checks, handle_checks, remove_scratch, scratch_prefix, storage_checks,
 };
@@ -59,8 +59,24 @@ impl Trial<'_> {
             Work::Open => {}
             Work::Check => {
                 self.events.send(&Event::Scratch { prefix: scratch_prefix().to_owned() })?;
+                let (mut first, mut refused) = (true, false);
                 for check in storage_checks() {
-                    self.check(check.name, check.attempt(&*store)).await?;
+                    let left_out = self.is_left_out(check.name);
+                    self.check(check.name, async {
+                        let outcome = check.attempt(&*store).await;
+                        refused = first && outcome.is_err() && refuses_writes(&*store).await;
+                        outcome
+                    })
+                    .await?;
+                    first &= left_out;
+                    if refused {
+                        break;
+                    }
+                }
+                if refused {
+                    // All further checks would fail for the same reason, and there is nothing to remove.
+                    self.events.send(&Event::Clean)?;
+                    return self.close(store).await;
                 }
                 let open = || -> futures_util::future::LocalBoxFuture<'_, _> {
                     Box::pin(plugin.open_storage(name, options, others))
@@ -83,11 +99,7 @@ impl Trial<'_> {
             }
             Work::Sweep(prefix) => self.clean_up(&*store, prefix).await?,
         }
-        self.step(CLOSE, async {
-            drop(store);
-            Ok(())
-        })
-        .await
+        self.close(store).await
     }
 
     async fn compression(&mut self) -> io::Result<()> {
@@ -101,11 +113,7 @@ impl Trial<'_> {
             }
             self.claim(json!({ "prefix": codec.supports_prefix() }))?;
         }
-        self.step(CLOSE, async {
-            drop(codec);
-            Ok(())
-        })
-        .await
+        self.close(codec).await
     }
 
     /// Opens the adapter. Without options of the user's, an adapter that asks for some is not at fault.
@@ -127,11 +135,23 @@ impl Trial<'_> {
     }
 
     async fn check(&mut self, name: &str, check: impl Future<Output = Outcome>) -> io::Result<()> {
-        if !self.except.iter().any(|except| except == name) {
+        if !self.is_left_out(name) {
             return self.step(name, check).await;
         }
         self.begin(name)?;
         self.events.send(&Event::End { outcome: StepOutcome::Skipped, detail: "left out".to_owned() })
+    }
+
+    fn is_left_out(&self, name: &str) -> bool {
+        self.except.iter().any(|except| except == name)
+    }
+
+    async fn close<A>(&mut self, adapter: A) -> io::Result<()> {
+        self.step(CLOSE, async {
+            drop(adapter);
+            Ok(())
+        })
+        .await
     }
 
     fn claim(&mut self, claims: Value) -> io::Result<()> {
@@ -162,6 +182,13 @@ impl Trial<'_> {
     fn begin(&mut self, step: &str) -> io::Result<()> {
         self.events.send(&Event::Begin { job: self.number, step: step.to_owned() })
     }
+}
+
+/// Whether the storage refuses every write: to these credentials, with these options, or for want of a container.
+async fn refuses_writes(store: &dyn DynStorage) -> bool {
+    let refusals = [ErrorCode::PERMISSION_DENIED, ErrorCode::CONFIG, ErrorCode::CONTAINER_MISSING];
+    let written = store.save(&format!("{}refused", scratch_prefix()), Bytes::new()).await;
+    written.is_err_and(|error| refusals.contains(&error.code()))
 }
 
 /// Where the events go.
