@@ -5,6 +5,8 @@ use std::time::Duration;
 use persist_plugin_api::{Error, ErrorCode, Part, Result};
 use serde::Deserialize;
 
+use crate::tiered::LEAST_BYTES;
+
 /// The most replicas.
 const MAX_REPLICAS: usize = 8;
 
@@ -61,6 +63,14 @@ impl TieredConfig {
                 );
                 return Err(Error::new(ErrorCode::CONFIG, message));
             }
+        }
+        if self.max_bytes < LEAST_BYTES {
+            let message = format!(
+                "the option max_bytes = {} leaves no room for copies, each of which counts for at least {LEAST_BYTES} bytes; give \
+                 it more, or use the remote's adapter by itself",
+                self.max_bytes
+            );
+            return Err(Error::new(ErrorCode::CONFIG, message));
         }
         Ok(())
     }

@@ -16,6 +16,7 @@
 
 mod config;
 mod marker;
+mod object;
 mod replicated;
 mod tiered;
 

@@ -6,6 +6,7 @@ mod flights;
 mod looks;
 mod lru;
 mod patience;
+mod told;
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,7 @@ use crate::marker::MARKER;
 use cache::{Cache, Namespace};
 use flights::{Flight, Flights};
 use looks::Looks;
+pub(crate) use lru::LEAST_BYTES;
 
 /// Keeps objects in a remote adapter, and copies of them in a cache that answers reads of contents.
 pub struct TieredStorage {
@@ -30,6 +32,13 @@ pub struct TieredStorage {
     seen: Mutex<Option<Namespace>>,
     looks: Looks,
     flights: Flights,
+}
+
+/// Who removed an object.
+#[derive(Clone, Copy)]
+enum By {
+    ThisProcess,
+    Others,
 }
 
 impl TieredStorage {
@@ -93,15 +102,18 @@ impl TieredStorage {
         }
     }
 
-    /// What became of an object, once the remote has said so.
-    async fn gone(&self, key: &str) {
+    /// What became of an object, once the remote has said so: this process had it removed or replaced, or found it gone.
+    async fn gone(&self, key: &str, by: By) {
         if key == MARKER {
             self.note(None);
         } else if let Some(namespace) = self.namespace() {
             let flight = self.flights.begin(key);
             let mut removals = flight.removals.write().await;
             *removals += 1;
-            self.cache.evict(&namespace, key).await;
+            match by {
+                By::ThisProcess => self.cache.erase(&namespace, key).await,
+                By::Others => self.cache.forget(&namespace, key).await,
+            }
         }
     }
 }
@@ -131,7 +143,7 @@ impl StorageAdapter for TieredStorage {
         match marker {
             Some(marker) if saved.is_ok() => self.note(Some(&marker)),
             // Whatever was there before, and whether or not it is still there.
-            _ => self.gone(key).await,
+            _ => self.gone(key, By::ThisProcess).await,
         }
         saved
     }
@@ -160,7 +172,7 @@ impl StorageAdapter for TieredStorage {
                     self.cache.reconcile(&namespace, key, object).await;
                 }
             }
-            Err(error) if error.code() == ErrorCode::NOT_FOUND => self.gone(key).await,
+            Err(error) if error.code() == ErrorCode::NOT_FOUND => self.gone(key, By::Others).await,
             Err(_) => {}
         }
         loaded
@@ -189,7 +201,7 @@ impl StorageAdapter for TieredStorage {
 
     async fn delete(&self, key: &str) -> Result<()> {
         let deleted = self.remote.delete(key).await;
-        self.gone(key).await;
+        self.gone(key, By::ThisProcess).await;
         deleted
     }
 

@@ -54,16 +54,17 @@ impl Replica {
         }
     }
 
-    /// Makes what the replica holds under a key what the primary holds. What is not in the primary is removed only if this
-    /// process was asked to remove it. The caller keeps others from the key.
+    /// Makes what the replica holds under a key what the primary holds, unless its own is the better one. What is not in the
+    /// primary is removed only if this process was asked to remove it. The caller keeps others from the key.
     pub(super) async fn level(&self, primary: &dyn DynStorage, key: &str, owed: Owed) -> Result<()> {
         let object = match self.within(primary.stat(key)).await {
             Ok(object) => self.allowing(object.size, primary.load(key)).await,
             Err(error) => Err(error),
         };
         match object {
-            Ok(data) if owed.kind == Kind::Added => self.create(key, &data).await?,
-            Ok(data) => self.put(key, &data).await?,
+            // Nobody asked for what is there to be replaced.
+            Ok(data) if owed.kind <= Kind::Differs => self.create(key, &data).await?,
+            Ok(data) => self.replace(key, &data).await?,
             Err(error) if error.code() == ErrorCode::NOT_FOUND => {
                 if owed.kind == Kind::Removed {
                     if !self.check_store(primary).await? {
@@ -78,7 +79,7 @@ impl Replica {
         Ok(())
     }
 
-    /// Copies what the replica lacks of a session, or holds in another size. What it holds beyond that stays there: a listing
+    /// Copies what the replica lacks of a session, and settles what it holds in another size. What it holds beyond that stays there: a listing
     /// is no evidence that it was removed.
     async fn compare_session(
         &self,
@@ -93,7 +94,7 @@ impl Replica {
             let state = self.state();
             let kind = |key: &String, size: &u64| match copies.get(key) {
                 None => Some(Kind::Added),
-                Some(copy) => (copy != size && !state.disputed.contains(key)).then_some(Kind::Replaced),
+                Some(copy) => (copy != size && !state.disputed.contains(key)).then_some(Kind::Differs),
             };
             objects.iter().filter_map(|(key, size)| Some((key, kind(key, size)?))).collect()
         };
@@ -102,7 +103,7 @@ impl Replica {
             let count = differing.len();
             tracing::info!(replica = self.name(), session, count, "the replica catches up");
         }
-        let (added, replaced): (Vec<_>, Vec<_>) =
+        let (added, other): (Vec<_>, Vec<_>) =
             differing.into_iter().partition(|(_, kind)| *kind == Kind::Added);
         for (key, kind) in added {
             // The next write compares what is still missing then.
@@ -112,9 +113,9 @@ impl Replica {
             self.owe(key, kind);
             self.make_up(primary, key, failure).await?;
         }
-        replaced.iter().for_each(|(key, kind)| self.owe(key, *kind));
+        other.iter().for_each(|(key, kind)| self.owe(key, *kind));
         self.state().compared(session);
-        for (key, _) in replaced {
+        for (key, _) in other {
             if Instant::now() >= until {
                 return Ok(());
             }

@@ -66,14 +66,11 @@ pub(crate) async fn usable<'a>(replicas: &'a [Replica], seen: Option<&Bytes>) ->
     let fits = |(replica, marker): (&'a Replica, &Result<Option<Bytes>>)| match marker {
         Ok(marker) if marker.as_ref() == expected => Some(replica),
         Ok(_) => {
-            tracing::warn!(
-                replica = replica.name(),
-                "the replica is not of this store, or new; it is not read"
-            );
+            replica.not_read("it is not of this store, or new", None);
             None
         }
         Err(error) => {
-            tracing::warn!(replica = replica.name(), %error, "the replica cannot be read either");
+            replica.not_read("it cannot be reached either", Some(error));
             None
         }
     };

@@ -40,6 +40,9 @@ impl Change<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Added,
+    /// A listing said that it differs. Nobody asked this process to replace it: what the two objects are decides.
+    Differs,
+    /// This process was asked to replace it.
     Replaced,
     /// This process was asked to remove it.
     Removed,
@@ -62,7 +65,7 @@ pub(crate) struct State {
     next: String,
     /// The sessions that were compared with the primary by this process.
     pub(crate) compared: HashSet<String>,
-    /// Objects that the primary created and that the replica holds with other bytes.
+    /// Objects of which the replica holds another than the primary, and keeps its own.
     pub(crate) disputed: HashSet<String>,
     /// Whether it is known to hold the store that the primary holds; `None` as long as nobody looked.
     pub(crate) same_store: Option<bool>,
@@ -70,6 +73,8 @@ pub(crate) struct State {
     pub(crate) marker: Option<Bytes>,
     /// Whether the last write reached it: the first that does not is warned about.
     pub(crate) failing: bool,
+    /// Whether it was reported that it cannot be read, since it last could.
+    pub(crate) unread: bool,
     pub(crate) breaker: Breaker,
 }
 

@@ -141,12 +141,13 @@ impl ReplicatedStorage {
             match answered {
                 Some((replica, Ok(found))) => {
                     tracing::debug!(replica = replica.name(), what, "a replica answers");
+                    replica.was_read();
                     return Elsewhere::Found(Source::Replica(replica.number()), found);
                 }
                 Some((_, Err(error))) if error.code() == ErrorCode::NOT_FOUND => absent = Some(error),
                 Some((replica, Err(error))) => {
                     all_answered = false;
-                    tracing::warn!(replica = replica.name(), what, %error, "the replica cannot be read either");
+                    replica.not_read("its read failed as well", Some(&error));
                 }
                 None => {}
             }

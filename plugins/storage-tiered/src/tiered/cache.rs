@@ -11,7 +11,9 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::entry::{self, HEADER_BYTES};
 use super::lru::{CopyId, Lru, counted};
 use super::patience::Patience;
+use super::told::Told;
 use crate::config::TieredConfig;
+use crate::object::Condition;
 
 /// What the keys of copies begin with; what does not is not ours and stays.
 const PREFIX: &str = "tiered-1-";
@@ -28,7 +30,11 @@ pub(crate) struct Cache {
     /// The bytes written since the listing was read; `None` before it was.
     since_listing: AsyncMutex<Option<u64>>,
     failures: AtomicU64,
+    /// The copies of erased objects that could not be removed.
+    left_behind: AtomicU64,
     patience: Patience,
+    /// The copies that were reported as better than the remote's objects.
+    kept: Told,
 }
 
 /// Which store a copy belongs to.
@@ -59,7 +65,9 @@ impl Cache {
             lru: Mutex::default(),
             since_listing: AsyncMutex::default(),
             failures: AtomicU64::new(0),
+            left_behind: AtomicU64::new(0),
             patience: Patience::default(),
+            kept: Told::default(),
         }
     }
 
@@ -85,7 +93,7 @@ impl Cache {
                 bytes,
                 "the cache held a damaged copy; it is dropped and the object fetched again"
             );
-            self.remove(&id).await;
+            self.remove(&id, "remove a damaged copy").await;
             return None;
         };
         self.lru().used(id, bytes);
@@ -113,7 +121,7 @@ impl Cache {
         self.lru().remove(&id);
         while self.lru().bytes() > self.max_bytes - room {
             let Some(oldest) = self.lru().take_oldest() else { break };
-            self.remove(&oldest).await;
+            self.remove(&oldest, "make room").await;
         }
         match self.call("write a copy", bytes, self.part.save(&name, entry)).await {
             Some(Ok(())) => {
@@ -125,12 +133,30 @@ impl Cache {
         }
     }
 
-    /// Removes the copy of an object, if there is one.
-    pub(crate) async fn evict(&self, namespace: &Namespace, key: &str) {
-        self.remove(&namespace.copy(key)).await;
+    /// Removes the copy of an object that is not there any more, if there is one.
+    pub(crate) async fn forget(&self, namespace: &Namespace, key: &str) {
+        self.remove(&namespace.copy(key), "remove a copy of what is gone").await;
     }
 
-    /// Removes the copy of an object if it is one of other bytes.
+    /// Removes the copy of an object that was just erased or replaced, also while the cache is left alone: it must not stay
+    /// here unnoticed. The first that does is warned about.
+    pub(crate) async fn erase(&self, namespace: &Namespace, key: &str) {
+        let id = namespace.copy(key);
+        let Err(error) = self.try_remove(&id).await else { return };
+        let (copy, code) = (name(&id), error.code().name());
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        if self.left_behind.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(
+                key, copy, code, %error, cause,
+                "a copy could not be removed: what was erased from the store stays in the cache on this machine. Empty the cache's \
+                 directory once it can be written to. Further copies that stay are logged at the level debug"
+            );
+        } else {
+            tracing::debug!(key, copy, code, %error, cause, "another copy of what was erased stays in the cache");
+        }
+    }
+
+    /// Removes the copy of an object if it is one of other bytes, unless it is whole and the remote's object is not.
     pub(crate) async fn reconcile(&self, namespace: &Namespace, key: &str, object: &Bytes) {
         let id = namespace.copy(key);
         let name = name(&id);
@@ -138,19 +164,57 @@ impl Cache {
         let Some(Ok(header)) = self.call("read a copy", HEADER_BYTES, header).await else {
             return;
         };
-        if entry::header_digest(&header) != Some(entry::digest(key, object).await) {
+        if entry::header_digest(&header) == Some(entry::digest(key, object).await) {
+            return;
+        }
+        let remote = Condition::of(object).await;
+        if remote.is_stub() {
+            tracing::debug!(
+                key,
+                "the cache held a copy of a snapshot that a mark took the place of; it is dropped"
+            );
+        } else if !remote.is_intact() && self.holds_whole(&id, &name, key).await {
+            if self.kept.first(&id) {
+                tracing::error!(
+                    key,
+                    remote = remote.name(),
+                    "the remote holds an object that is not whole, and the cache on this machine a copy that is; the copy stays. \
+                     Restore the snapshots that need it and save them again, or write the object back, before anything is \
+                     repaired in the remote"
+                );
+            }
+            return;
+        } else {
             tracing::warn!(key, "the cache held a copy that differs from the object; it is dropped");
-            self.remove(&id).await;
+        }
+        self.remove(&id, "remove a copy that differs").await;
+    }
+
+    /// Whether there is a copy of an object whose own digests hold.
+    async fn holds_whole(&self, id: &CopyId, name: &str, key: &str) -> bool {
+        let known = self.lru().bytes_of(id);
+        let Some(Ok(entry)) = self.call("read a copy", known, self.part.load(name)).await else {
+            return false;
+        };
+        match entry::decode(key, entry).await {
+            Some(copy) => Condition::of(&copy).await.is_intact(),
+            None => false,
         }
     }
 
-    /// Removes a copy, also while the cache is left alone: what was erased from the store should not stay in it.
-    async fn remove(&self, id: &CopyId) {
+    /// Removes a copy of what is not needed any more, or was damaged; it is tried also while the cache is left alone.
+    async fn remove(&self, id: &CopyId, attempt: &str) {
+        if let Err(error) = self.try_remove(id).await {
+            self.failed(attempt, &error);
+        }
+    }
+
+    async fn try_remove(&self, id: &CopyId) -> Result<()> {
         self.lru().remove(id);
         let (name, limit) = (name(id), self.patience.removal_limit());
-        if let Some(Err(error)) = self.call_within("remove a copy", limit, self.part.delete(&name)).await {
-            self.failed("remove a copy", &error);
-        }
+        self.call_within("remove a copy", limit, self.part.delete(&name)).await.unwrap_or_else(|| {
+            Err(Error::new(ErrorCode::TIMEOUT, format!("no answer within {} s", limit.as_secs())))
+        })
     }
 
     /// Learns which copies there are, the longest unwritten as the longest unused.
@@ -203,12 +267,34 @@ impl Cache {
         limit: Duration,
         call: impl Future<Output = Result<T>>,
     ) -> Option<Result<T>> {
-        let limited = tokio::time::timeout(limit, ReadPurpose::Decide.scope(call)).await;
-        if limited.is_err() && self.patience.lost() {
-            let (seconds, rest) = (limit.as_secs(), self.patience.rest.as_secs());
-            tracing::warn!(attempt, seconds, rest, "the cache gives no answer; it is left alone for a while");
+        let rest = self.patience.rest.as_secs();
+        match tokio::time::timeout(limit, ReadPurpose::Decide.scope(call)).await {
+            Err(_) => {
+                if self.patience.lost() {
+                    let seconds = limit.as_secs();
+                    tracing::warn!(
+                        attempt,
+                        seconds,
+                        rest,
+                        "the cache gives no answer; it is left alone for a while"
+                    );
+                }
+                None
+            }
+            Ok(answer) => {
+                let error = answer.as_ref().err().filter(|error| is_unreachable(error));
+                if self.patience.answered(error.is_none()) {
+                    let code = error.map(|error| error.code().name());
+                    tracing::warn!(
+                        attempt,
+                        code,
+                        rest,
+                        "the cache fails again and again; it is left alone for a while"
+                    );
+                }
+                Some(answer)
+            }
         }
-        limited.ok()
     }
 
     /// Tells of the first failure, and of the others to whoever looks closely.
@@ -229,6 +315,11 @@ impl Cache {
     fn lru(&self) -> MutexGuard<'_, Lru> {
         self.lru.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an error says that the cache could not be reached, and the next call will take as long.
+fn is_unreachable(error: &Error) -> bool {
+    [ErrorCode::UNAVAILABLE, ErrorCode::TIMEOUT].contains(&error.code())
 }
 
 /// The key of a copy.

@@ -3,14 +3,13 @@
 use persist_plugin_api::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use crate::object::LARGE;
+
 /// What every copy begins with: it says what it is, and the version of its form.
 const MAGIC: [u8; 8] = *b"PERSTC\x01\n";
 
 /// The bytes before the object's own: the magic, the object's length, the digest.
 pub(crate) const HEADER_BYTES: u64 = 8 + 8 + 32;
-
-/// From how many bytes on an object is hashed on a thread for such work.
-const LARGE: usize = 256 << 10;
 
 /// The digest of an object under its key.
 pub(crate) type EntryDigest = [u8; 32];

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod conformance;
+mod differing;
 mod faulty;
+mod logged;
 mod replica_reads;
 mod replica_writes;
 mod replicated;

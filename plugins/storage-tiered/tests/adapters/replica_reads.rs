@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, ReadPurpose, Request, StorageAdapter as _};
 use persist_storage_tiered::{ReplicatedConfig, ReplicatedStorage};
+use tracing::Level;
 
 use crate::faulty::{Fault, Faulty};
+use crate::logged::Logged;
 use crate::support::{MARKER, asked};
 
 const KEY: &str = "agents/a/s/d/0";
@@ -120,4 +122,30 @@ async fn a_listing_comes_from_a_replica_that_is_not_known_to_be_behind() {
     primary.place.down(true);
     let listed = asked(ReadPurpose::Consult, storage.list(ListRequest::below("agents/"))).await.unwrap();
     assert_eq!(listed.objects.len(), 3);
+}
+
+#[tokio::test]
+async fn a_replica_that_is_not_read_is_warned_about_once() {
+    let (primary, replicas, _) = filled().await;
+    let new = Faulty::default();
+    let reader = open(&primary, &[&new, &replicas[0], &replicas[1]]).await;
+    asked(ReadPurpose::Consult, reader.load(MARKER)).await.unwrap();
+    primary.place.down(true);
+    replicas[1].place.down(true);
+    let (logged, _guard) = Logged::listen();
+    replicas[0].place.objects().remove(OTHER);
+    for told in [2, 0] {
+        for _ in 0..5 {
+            asked(ReadPurpose::Content, reader.load(KEY)).await.unwrap();
+            asked(ReadPurpose::Content, reader.load(OTHER)).await.unwrap_err();
+        }
+        assert_eq!(logged.take(Level::WARN, "the replica is not read").len(), told);
+    }
+    // One that was read again and then is not is news.
+    replicas[1].place.down(false);
+    asked(ReadPurpose::Content, reader.load(OTHER)).await.unwrap();
+    replicas[1].place.down(true);
+    asked(ReadPurpose::Content, reader.load(OTHER)).await.unwrap_err();
+    let told = logged.take(Level::WARN, "the replica is not read");
+    assert!(told.len() == 1 && told[0].contains("replicas[2]"), "{told:?}");
 }

@@ -3,6 +3,7 @@
 use persist_plugin_api::{Bytes, ErrorCode, ListRequest, ReadPurpose, StorageAdapter as _};
 use persist_storage_tiered::{ReplicatedConfig, ReplicatedStorage};
 
+use crate::store::{replicated, save};
 use crate::support::{MARKER, Place, asked};
 
 fn record(number: u64) -> String {
@@ -21,6 +22,13 @@ async fn filled() -> (Place, [Place; 2], ReplicatedStorage) {
     storage.save_if_absent(MARKER, Bytes::from_static(b"store one")).await.unwrap();
     storage.save_if_absent(&record(0), Bytes::from_static(b"zero")).await.unwrap();
     (primary, replicas, storage)
+}
+
+/// The object of a snapshot.
+async fn snapshot() -> Bytes {
+    let place = Place::default();
+    save(&replicated(&place, &Place::default()).await, 0).await.unwrap();
+    place.objects().get(&record(0)).cloned().unwrap()
 }
 
 fn same(one: &Place, other: &Place) -> bool {
@@ -173,11 +181,13 @@ async fn another_process_compares_a_session_before_it_goes_on() {
     {
         let mut objects = replicas[0].objects();
         objects.remove(&record(0));
-        objects.insert(record(1), Bytes::from_static(b"cut"));
+        objects.insert(record(1), Bytes::from_static(b"\x89PSO, and cut off"));
         objects.insert(record(5), Bytes::from_static(b"beyond what is in the primary"));
         objects.insert("agents/a/other/d/0000000000".to_owned(), Bytes::from_static(b"untouched"));
     }
-    primary.objects().insert(record(1), Bytes::from_static(b"a stub"));
+    let whole = snapshot().await;
+    primary.objects().insert(record(1), whole.clone());
+    replicas[1].objects().insert(record(1), whole);
     let other = open(&primary, &[&replicas[0], &replicas[1]]).await;
     other.save_if_absent(&record(2), Bytes::from_static(b"two")).await.unwrap();
     assert!(replicas[0].objects().remove("agents/a/other/d/0000000000").is_some());

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use persist_plugin_api::{Bytes, ErrorCode, ReadPurpose, Request, StorageAdapter as _};
 use persist_storage_tiered::{TieredConfig, TieredStorage};
+use tracing::Level;
 
+use crate::logged::Logged;
 use crate::support::{MARKER, Place, asked};
 
 const KEY: &str = "agents/a/s/d/0000000001";
@@ -270,8 +272,11 @@ async fn a_limit_for_single_objects_keeps_large_ones_out() {
 
 #[tokio::test]
 async fn a_cache_that_fails_fails_nothing() {
-    let (cache, remote, storage) = filled().await;
+    let (cache, remote, _) = filled().await;
     for (down, full) in [(true, false), (false, true)] {
+        cache.down(false);
+        let storage = open(&cache, &remote).await;
+        content(&storage, KEY).await.unwrap();
         cache.down(down);
         cache.full(full);
         let key = format!("agents/a/s/d/{down}");
@@ -285,10 +290,39 @@ async fn a_cache_that_fails_fails_nothing() {
     }
     // And it serves again when it can.
     cache.full(false);
+    let storage = open(&cache, &remote).await;
     content(&storage, KEY).await.unwrap();
     remote.take_calls();
     content(&storage, KEY).await.unwrap();
     assert_eq!(remote.take_calls(), [format!("load {MARKER}")]);
+}
+
+#[tokio::test]
+async fn a_cache_that_refuses_every_call_is_left_alone() {
+    let (cache, _, storage) = filled().await;
+    cache.down(true);
+    for _ in 0..9 {
+        assert_eq!(content(&storage, KEY).await.unwrap(), "the object");
+    }
+    assert_eq!(cache.take_calls().len(), 3);
+    // What is erased is tried nevertheless.
+    storage.delete(KEY).await.unwrap();
+    assert_eq!(cache.take_calls().len(), 1);
+}
+
+#[tokio::test]
+async fn an_erased_object_whose_copy_stays_is_told_of() {
+    let (cache, _, storage) = filled().await;
+    storage.save_if_absent("agents/a/s/d/2", Bytes::from_static(b"another")).await.unwrap();
+    let (logged, _guard) = Logged::listen();
+    cache.down(true);
+    assert!(asked(ReadPurpose::Decide, storage.load("agents/a/s/d/9")).await.is_err());
+    assert_eq!(logged.take(Level::WARN, "stays in the cache"), [""; 0], "nobody erased that");
+    storage.delete(KEY).await.unwrap();
+    let told = logged.take(Level::WARN, "stays in the cache on this machine");
+    assert!(told.len() == 1 && told[0].contains("copy=\"tiered-1-") && told[0].contains(KEY), "{told:?}");
+    storage.delete("agents/a/s/d/2").await.unwrap();
+    assert_eq!(logged.take(Level::DEBUG, "stays in the cache").len(), 1);
 }
 
 #[tokio::test]
@@ -309,4 +343,9 @@ async fn options_that_leave_no_room_are_refused() {
         assert_eq!(error.code(), ErrorCode::CONFIG);
         assert!(error.message().contains("= 0 leaves no room"), "{error}");
     }
+    let config = TieredConfig::new(place.part(), place.part());
+    TieredStorage::open(config.clone().max_bytes(4096)).await.unwrap();
+    let error = TieredStorage::open(config.max_bytes(4095)).await.err().unwrap();
+    assert_eq!(error.code(), ErrorCode::CONFIG);
+    assert!(error.message().contains("max_bytes = 4095") && error.message().contains("4096"), "{error}");
 }

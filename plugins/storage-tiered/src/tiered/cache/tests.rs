@@ -93,7 +93,7 @@ async fn what_is_evicted_goes_also_while_the_cache_is_left_alone() {
     part.hangs(false);
     assert_eq!(cache.get(&namespace, "a").await, None, "it is left alone");
     assert_eq!(part.objects().len(), 1);
-    cache.evict(&namespace, "a").await;
+    cache.erase(&namespace, "a").await;
     assert!(part.objects().is_empty());
 }
 
