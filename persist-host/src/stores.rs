@@ -198,7 +198,14 @@ fn blamed_option<'a>(options: &'a Map<String, Value>, error: &Error) -> Option<&
     causes.map(ToString::to_string).find_map(|cause| {
         let told = before_values(&cause);
         let place = |option: &str| {
-            let quoted = [format!("`{option}`"), format!("\"{option}\""), format!("'{option}'")];
+            // As a whole, or as the beginning of the place of something in it.
+            let quoted = [
+                format!("`{option}`"),
+                format!("`{option}."),
+                format!("`{option}["),
+                format!("\"{option}\""),
+                format!("'{option}'"),
+            ];
             quoted.iter().filter_map(|quoted| told.find(quoted.as_str())).min()
         };
         let named = options.keys().filter_map(|option| Some((place(option)?, option.as_str())));
@@ -245,6 +252,8 @@ mod tests {
         assert_eq!(blamed("unknown field `levl`, expected one of `level`, `root`").as_deref(), Some("levl"));
         assert_eq!(blamed("missing field `level`, expected with `root`"), None);
         assert_eq!(blamed("invalid type: string \"root\", expected u32"), None);
+        assert_eq!(blamed("`levl`: invalid type: string \"root\", expected u32").as_deref(), Some("levl"));
+        assert_eq!(blamed("`levl.root`: unknown field `root`, expected `a`").as_deref(), Some("levl"));
         assert_eq!(blamed("'root' cannot be used with 'levl'").as_deref(), Some("root"));
     }
 

@@ -138,9 +138,18 @@ impl<A: CompressionAdapter> CompressionAbi for Exported<A> {
 /// Reads an adapter's options out of the JSON that the host passes.
 fn options<C: DeserializeOwned>(json: &str) -> Result<C> {
     // By way of a value: a message about the user's options must not speak of a line in JSON that the host wrote.
-    serde_json::from_str(json)
-        .and_then(serde_json::from_value)
-        .map_err(|error| Error::new(ErrorCode::CONFIG, error.to_string()))
+    let value: serde_json::Value =
+        serde_json::from_str(json).map_err(|error| Error::new(ErrorCode::CONFIG, error.to_string()))?;
+    serde_path_to_error::deserialize(value).map_err(|error| Error::new(ErrorCode::CONFIG, with_place(&error)))
+}
+
+/// A refusal of options that names the option, which serde's own words do only for unknown and missing ones.
+fn with_place(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let (place, refusal) = (error.path(), error.inner().to_string());
+    if place.iter().len() == 0 || refusal.starts_with(&format!("unknown field `{place}`")) {
+        return refusal;
+    }
+    format!("`{place}`: {refusal}")
 }
 
 pub fn open_storage<A: StorageAdapter>(
@@ -315,4 +324,50 @@ macro_rules! export_plugin {
         }
     };
     (@open_compression storage $name:literal $type:ty, $given:ident, $json:ident) => {};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "the options are only read")]
+    struct Outer {
+        pool_size: usize,
+        retry: Option<Inner>,
+        hosts: Option<Vec<String>>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "the options are only read")]
+    struct Inner {
+        attempts: u32,
+    }
+
+    #[test]
+    fn a_refusal_names_the_option_and_says_it_once() {
+        for (json, refusal) in [
+            (r#"{"pool_size": "8"}"#, "`pool_size`: invalid type: string \"8\", expected usize"),
+            (r#"{}"#, "missing field `pool_size`"),
+            (r#"{"pol": 1}"#, "unknown field `pol`, expected one of `pool_size`, `retry`, `hosts`"),
+            (
+                r#"{"pool_size": 1, "retry": {"attempts": -1}}"#,
+                "`retry.attempts`: invalid value: integer `-1`, expected u32",
+            ),
+            (
+                r#"{"pool_size": 1, "retry": {"atempts": 1}}"#,
+                "`retry.atempts`: unknown field `atempts`, expected `attempts`",
+            ),
+            (r#"{"pool_size": 1, "retry": {}}"#, "`retry`: missing field `attempts`"),
+            (
+                r#"{"pool_size": 1, "hosts": ["a", 2]}"#,
+                "`hosts[1]`: invalid type: integer `2`, expected a string",
+            ),
+        ] {
+            let error = options::<Outer>(json).unwrap_err();
+            assert_eq!((error.code(), error.message()), (ErrorCode::CONFIG, refusal));
+        }
+    }
 }
