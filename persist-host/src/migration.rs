@@ -1,13 +1,16 @@
 //! Migrating a whole store: every session of it into another, continued where an earlier attempt ended.
 
+mod stop;
 mod summary;
 
+use std::future::ready;
 use std::sync::Arc;
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, stream};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use stop::Stop;
 pub use summary::MigrationSummary;
 
 use crate::selection::SESSIONS_AT_ONCE;
@@ -88,15 +91,22 @@ impl Store {
     /// if it was changed in the target since. An attachment with a content of the target's own is a conflict. Memory does not grow with the number of sessions. Copies of
     /// damaged objects, which `persist repair` puts aside, are not migrated.
     ///
+    /// An error of one session does not keep the others from being migrated. When eight sessions one after the other, in the
+    /// order in which they are done, fail because a storage cannot be reached, is full or refuses, so would the rest: the
+    /// last of these errors is then the source of one that ends the stream. It has its kind and code and, in its context, the
+    /// session that it was about, which has no row. So it is, at once, when the sessions cannot be listed. What was being
+    /// copied is interrupted, and the rest not looked at.
+    ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such store, [`ErrorKind::Usage`] when both are the same one,
     /// [`ErrorKind::InvalidInput`] when nothing may be saved in the target. What is wrong with a session is in its row.
+    /// An error in the stream is its last item.
     pub async fn migrate<'a>(
         &'a self,
         to: &'a Self,
         options: MigrateOptions,
         progress: &'a (dyn Fn(SnapshotIndex) + Sync),
-    ) -> Result<impl Stream<Item = MigrationRow> + 'a> {
+    ) -> Result<impl Stream<Item = Result<MigrationRow>> + 'a> {
         let Some(source) = self.store_id().await? else {
             let message = "there is no store to migrate yet";
             return Err(Error::new(ErrorKind::NotFound, "store_not_found", message)
@@ -111,12 +121,16 @@ impl Store {
             to.check_writable().await?;
         }
         let copies = Semaphore::new(SESSIONS_AT_ONCE);
-        let run = Arc::new(Run { from: self, to, options, progress, copies });
-        let rows = self.sessions(&RefPattern::default()).map(move |session| {
-            let run = Arc::clone(&run);
+        let run = Arc::new(Run { from: self, to, options, progress, copies, stop: Stop::default() });
+        let sessions = self.sessions(&RefPattern::default()).take_until(run.stop.stopped());
+        let of_row = Arc::clone(&run);
+        let rows = sessions.map(move |session| {
+            let run = Arc::clone(&of_row);
             async move { run.row(session).await }
         });
-        Ok(rows.buffered(LOOKED_AT_ONCE))
+        let rows = rows.buffered(LOOKED_AT_ONCE).filter_map(|row| ready(row.map(Ok)));
+        let end = stream::once(async move { run.stop.take() }).filter_map(|error| ready(error.map(Err)));
+        Ok(rows.chain(end))
     }
 }
 
@@ -128,17 +142,26 @@ struct Run<'a> {
     progress: &'a (dyn Fn(SnapshotIndex) + Sync),
     /// Those that may copy or check a session.
     copies: Semaphore,
+    /// What keeps it from going on.
+    stop: Stop,
 }
 
 impl Run<'_> {
-    async fn row(&self, session: Result<SessionRef>) -> MigrationRow {
-        match session {
-            Ok(session) => {
-                let result = self.migrate(&session).await;
-                MigrationRow { session: Some(session), result }
+    /// The row of a session; `None` for what the migration as a whole ends with or does not come to any more.
+    async fn row(&self, session: Result<SessionRef>) -> Option<MigrationRow> {
+        let session = match session {
+            Ok(session) => session,
+            Err(error) if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Incompatible) => {
+                return Some(MigrationRow { session: None, result: Err(error) });
             }
-            Err(error) => MigrationRow { session: None, result: Err(error) },
-        }
+            Err(error) => {
+                self.stop.unlisted(error);
+                return None;
+            }
+        };
+        let result = self.stop.unless_stopped(self.migrate(&session)).await?;
+        let result = self.stop.note(&session, result)?;
+        Some(MigrationRow { session: Some(session), result })
     }
 
     async fn migrate(&self, session: &SessionRef) -> Result<Migrated> {

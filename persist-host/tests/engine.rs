@@ -28,6 +28,8 @@ mod label;
 mod many;
 #[path = "engine/migrate.rs"]
 mod migrate;
+#[path = "engine/migrate_stops.rs"]
+mod migrate_stops;
 #[path = "engine/names.rs"]
 mod names;
 #[path = "engine/observers.rs"]
@@ -42,6 +44,8 @@ mod repair;
 mod round_trip;
 #[path = "engine/single_writer.rs"]
 mod single_writer;
+#[path = "engine/spans.rs"]
+mod spans;
 #[path = "engine/stats.rs"]
 mod stats;
 #[path = "engine/transfer.rs"]

@@ -35,9 +35,16 @@ pub(crate) async fn run(args: MigrateArgs, context: &Context) -> Outcome {
     let advance = |_| progress.advance();
     let mut rows = pin!(from.migrate(&to, options, &advance).await?);
     let mut report = Report::new(context.output(), from_name, to_name);
+    let mut stopped = None;
     while let Some(row) = rows.next().await {
-        progress.around(|| report.row(&row))?;
+        match row {
+            Ok(row) => progress.around(|| report.row(&row))?,
+            Err(error) => stopped = Some(error),
+        }
     }
-    progress.around(|| report.summary(options, started.elapsed()))?;
-    Ok(report.exit())
+    progress.around(|| report.summary(options, stopped.is_some(), started.elapsed()))?;
+    match stopped {
+        Some(error) => Err(error.into()),
+        None => Ok(report.exit()),
+    }
 }

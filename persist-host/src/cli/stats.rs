@@ -23,7 +23,7 @@ pub(crate) async fn run(args: StatsArgs, context: &Context) -> Outcome {
     let progress = Progress::counting(context.output(), "counting sessions");
     let mut report = Report::new(context.output());
     let store = &store;
-    let counted = store.sessions(&pattern).map(|session| async move {
+    let counted = store.sessions_to_show(&pattern).map(|session| async move {
         let session = session?;
         let stats = store.stats(&session).await;
         Ok::<_, Error>((session, stats))

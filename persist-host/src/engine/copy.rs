@@ -198,7 +198,8 @@ impl Copy<'_> {
         let (from, session) = (self.from, self.session);
         let look = async |index: Option<SnapshotIndex>, decisions: Decisions| match index {
             Some(index) if index <= last => {
-                find(from, session, index, decisions).await.map(|found| Some((index, found)))
+                let found = find(from, session, index, decisions).await;
+                found.map(|found| Some((index, found))).map_err(|error| uncopied(from, session, index, error))
             }
             _ => Ok(None),
         };
@@ -278,6 +279,23 @@ impl Copy<'_> {
     fn diverged(&self, index: SnapshotIndex, why: &str) -> Error {
         diverged(self.from, self.to, self.session, index, why)
     }
+}
+
+/// An error of reading what is to be copied. The rest of the session is not copied either, as long as the snapshot counts; that
+/// of one whose deletions cannot be read, never.
+fn uncopied(from: &Store, session: &SessionRef, index: SnapshotIndex, error: Error) -> Error {
+    let is_decision =
+        |(name, value): &(&str, String)| *name == "key" && value.starts_with(&key::manifest_prefix(session));
+    if !matches!(error.code(), "object_damaged" | "object_missing") || error.context().iter().any(is_decision)
+    {
+        return error;
+    }
+    let store = &from.options().name;
+    error.with_context("snapshot", format!("{session}@{index}")).with_hint(format!(
+        "bring the object back from a backup of the store {store:?}; or give the snapshot up, to copy the rest of the \
+         session: `persist delete {session}@{index} --store {store} --yes`, then `persist repair {session} --store \
+         {store} --yes`, then the same command again"
+    ))
 }
 
 /// A session of the target that is not the source's.

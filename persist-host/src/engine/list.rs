@@ -6,10 +6,10 @@ use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use persist_plugin_api::ListRequest;
 
-use super::Store;
 use super::errors::{missing, unreadable};
 use super::fetch::Reading;
 use super::manifest::Decisions;
+use super::{Store, purpose};
 use crate::format::{FormatError, Manifest};
 use crate::key::DecodedSegment;
 use crate::observe::Operation;
@@ -68,7 +68,16 @@ impl Store {
         .try_flatten()
     }
 
-    /// The same, whether or not the store has a marker.
+    /// Lists the sessions as [`sessions`](Self::sessions) does, to show them and nothing more: where what decides commits
+    /// cannot be reached, a copy of the store may answer, which can lack the newest.
+    pub fn sessions_to_show(
+        &self,
+        pattern: &RefPattern,
+    ) -> impl Stream<Item = Result<SessionRef>> + Send + use<'_> {
+        purpose::consulted(self.sessions(pattern))
+    }
+
+    /// As [`sessions`](Self::sessions), whether or not the store has a marker.
     pub(super) fn sessions_below_pattern(&self, pattern: &RefPattern) -> BoxStream<'_, Result<SessionRef>> {
         match (pattern.agent.clone(), pattern.session.clone()) {
             (Some(agent), Some(session)) => stream::iter([Ok(SessionRef::new(agent, session))]).boxed(),

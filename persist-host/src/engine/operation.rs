@@ -43,7 +43,7 @@ impl<'a> Planned<'a> {
         }
         let purpose = purpose::of(self.operation);
         let (request, subject, span) = self.request();
-        let mut running = span.in_scope(|| Running::begin(self.store, subject))?;
+        let mut running = span.in_scope(|| Running::begin(self.store, subject, &span))?;
         // Each scope holds what it runs, and that is large.
         let work = purpose.scope(WITHIN.scope((), Box::pin(work)));
         let result = request.scope(work).instrument(span.clone()).await;
@@ -113,13 +113,15 @@ impl<'a> Planned<'a> {
 /// An operation that has begun and is told of once more, whatever becomes of it.
 struct Running {
     subject: Subject,
+    /// Where it is written what came of it. The span that is entered is the caller's, where this one is disabled.
+    span: Span,
     observers: Arc<[Arc<dyn Observer>]>,
     started: Instant,
     ended: bool,
 }
 
 impl Running {
-    fn begin(store: &Store, subject: Subject) -> Result<Self> {
+    fn begin(store: &Store, subject: Subject, span: &Span) -> Result<Self> {
         let observers = Arc::clone(&store.shared.observers);
         let started = Instant::now();
         for (at, observer) in observers.iter().enumerate() {
@@ -129,7 +131,7 @@ impl Running {
                 return Err(error);
             }
         }
-        Ok(Self { subject, observers, started, ended: false })
+        Ok(Self { subject, span: span.clone(), observers, started, ended: false })
     }
 
     fn end(&mut self, outcome: &Outcome<'_>) {
@@ -139,13 +141,12 @@ impl Running {
         let elapsed = self.started.elapsed();
         match outcome {
             Outcome::Succeeded(facts) => {
-                let span = Span::current();
-                facts.snapshot_index.map(|index| span.record("index", index.get()));
-                facts.content_length.map(|length| span.record("bytes", length));
+                facts.snapshot_index.map(|index| self.span.record("index", index.get()));
+                facts.content_length.map(|length| self.span.record("bytes", length));
                 tracing::debug!(target: "persist::operation", ?elapsed, "done");
             }
             Outcome::Failed(error) => {
-                Span::current().record("otel.status_code", "ERROR");
+                self.span.record("otel.status_code", "ERROR");
                 let (kind, code) = (error.kind().name(), error.code());
                 tracing::debug!(target: "persist::operation", ?elapsed, kind, code, %error, "failed");
             }
@@ -209,7 +210,7 @@ impl<T: Row> Stream for Rows<'_, T> {
             return Poll::Ready(None);
         }
         if let State::Planned(subject) = &this.state {
-            match Running::begin(this.store, Subject::clone(subject)) {
+            match Running::begin(this.store, Subject::clone(subject), &span) {
                 Ok(running) => this.state = State::Running(Box::new(running)),
                 Err(error) => {
                     this.state = State::Refused;

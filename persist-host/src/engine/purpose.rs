@@ -4,6 +4,7 @@
 //! copies from, and what a verification reads, decides. Heads, boundaries, manifests, claims and markers are never contents. And contents count only by decisions
 //! that are read after them.
 
+use futures_util::{Stream, StreamExt as _, stream};
 use persist_plugin_api::ReadPurpose;
 
 use crate::observe::Operation;
@@ -50,6 +51,12 @@ pub(super) async fn consulting<T, F: Future<Output = Result<T>>>(read: impl Fn()
         ReadPurpose::Consult => with_copies(read).await,
         _ => Box::pin(read()).await,
     }
+}
+
+/// A listing by which nothing is decided.
+pub(super) fn consulted<T>(rows: impl Stream<Item = T> + Send) -> impl Stream<Item = T> + Send {
+    let mut rows = Box::pin(rows);
+    stream::poll_fn(move |context| ReadPurpose::Consult.within(|| rows.poll_next_unpin(context)))
 }
 
 /// As [`consulting`], for a read that its caller repeats when it meets damage.

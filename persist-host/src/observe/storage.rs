@@ -46,6 +46,8 @@ impl Watched {
             return future;
         }
         let request = propagation::request_within(&span);
+        // The span itself, not the one that is entered: where this one is disabled, that is the operation's.
+        let call_span = span.clone();
         let mut ended = Ended { watched: self, method, bytes: sent, started: Instant::now(), told: false };
         let watched = async move {
             let result = match request {
@@ -53,11 +55,11 @@ impl Watched {
                 None => future.await,
             };
             ended.bytes += result.as_ref().map_or(0, received);
-            tracing::Span::current().record("bytes", ended.bytes);
+            call_span.record("bytes", ended.bytes);
             if let Err(error) = &result {
                 // Nothing found, or something in the way, is an answer like any other.
                 if !matches!(error.code(), ErrorCode::NOT_FOUND | ErrorCode::ALREADY_EXISTS) {
-                    tracing::Span::current().record("otel.status_code", "ERROR");
+                    call_span.record("otel.status_code", "ERROR");
                 }
                 tracing::debug!(target: "persist::storage", code = error.code().name(), error = %error, "the call failed");
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use persist_host::observe::{Observer, Operation, Subject};
 use persist_host::{
     AttachRequest, DeleteTarget, ErrorKind, MigrateOptions, Migrated, Migration, MigrationRow,
@@ -59,7 +59,7 @@ async fn filled(snapshots: usize) -> Faulty {
 const SESSIONS: usize = 4;
 
 async fn rows(from: &Store, to: &Store, options: MigrateOptions) -> Vec<MigrationRow> {
-    from.migrate(to, options, &|_| {}).await.unwrap().collect().await
+    from.migrate(to, options, &|_| {}).await.unwrap().try_collect().await.unwrap()
 }
 
 async fn migrate(from: &Store, to: &Store, options: MigrateOptions) -> Vec<Result<Migrated>> {
@@ -183,7 +183,7 @@ async fn what_is_saved_meanwhile_is_told_and_moved_by_the_next_run() {
             }
         };
         let mut rows = Box::pin(source.migrate(&target, options, &progress).await.unwrap());
-        let row = rows.next().await.unwrap().result.unwrap();
+        let row = rows.next().await.unwrap().unwrap().result.unwrap();
         assert!(row.went_on, "{row:?}");
         assert_eq!(row.copied as usize, copied.load(Ordering::Relaxed));
         assert!(rows.next().await.is_none());

@@ -1,6 +1,7 @@
 //! What each read is said to be for: adapters that keep copies go by it, so decisions must never be contents.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -10,7 +11,8 @@ use persist_host::{
     SnapshotInfo, Store, StoreOptions,
 };
 use persist_plugin_api::{
-    BoxFuture, Capabilities, DynStorage, ListPage, ListRequest, ObjectMeta, ReadPurpose, Result as Answer,
+    self as plugin, BoxFuture, Capabilities, DynStorage, ErrorCode, ListPage, ListRequest, ObjectMeta,
+    ReadPurpose, Result as Answer,
 };
 
 use crate::support::*;
@@ -25,11 +27,18 @@ struct Recording {
     calls: Arc<Mutex<Vec<Call>>>,
     /// What stands in for the next object that is read as contents, like a damaged copy.
     damaged_copy: Arc<Mutex<Option<Bytes>>>,
+    /// Whether what decides commits is down, so that only copies answer.
+    is_down: Arc<AtomicBool>,
 }
 
 impl Recording {
     fn new(inner: &Faulty) -> Self {
-        Self { inner: inner.clone(), calls: Arc::default(), damaged_copy: Arc::default() }
+        Self {
+            inner: inner.clone(),
+            calls: Arc::default(),
+            damaged_copy: Arc::default(),
+            is_down: Arc::default(),
+        }
     }
 
     fn store(&self) -> Store {
@@ -42,6 +51,14 @@ impl Recording {
         purpose
     }
 
+    /// The answer to a call that copies must not give, where nothing else can.
+    fn refuse(&self, purpose: ReadPurpose) -> Answer<()> {
+        if purpose == ReadPurpose::Decide && self.is_down.load(Ordering::Relaxed) {
+            return Err(plugin::Error::new(ErrorCode::UNAVAILABLE, "connection refused"));
+        }
+        Ok(())
+    }
+
     fn take(&self) -> Vec<Call> {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
@@ -49,7 +66,11 @@ impl Recording {
 
 impl DynStorage for Recording {
     fn capabilities<'a>(&'a self) -> BoxFuture<'a, Answer<Capabilities>> {
-        DynStorage::capabilities(&self.inner)
+        Box::pin(async move {
+            // Of what it can do, only what decides commits can tell.
+            self.refuse(ReadPurpose::Decide)?;
+            DynStorage::capabilities(&self.inner).await
+        })
     }
     fn save<'a>(&'a self, key: &'a str, data: Bytes) -> BoxFuture<'a, Answer<()>> {
         self.note("save", key);
@@ -61,7 +82,9 @@ impl DynStorage for Recording {
     }
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Answer<Bytes>> {
         Box::pin(async move {
-            if self.note("load", key) == ReadPurpose::Content
+            let purpose = self.note("load", key);
+            self.refuse(purpose)?;
+            if purpose == ReadPurpose::Content
                 && let Some(damaged) = self.damaged_copy.lock().unwrap().take()
             {
                 return Ok(damaged);
@@ -71,19 +94,19 @@ impl DynStorage for Recording {
     }
     fn load_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Answer<Bytes>> {
         Box::pin(async move {
-            self.note("load_range", key);
+            self.refuse(self.note("load_range", key))?;
             DynStorage::load_range(&self.inner, key, range).await
         })
     }
     fn exists<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Answer<bool>> {
         Box::pin(async move {
-            self.note("exists", key);
+            self.refuse(self.note("exists", key))?;
             DynStorage::exists(&self.inner, key).await
         })
     }
     fn stat<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Answer<ObjectMeta>> {
         Box::pin(async move {
-            self.note("stat", key);
+            self.refuse(self.note("stat", key))?;
             DynStorage::stat(&self.inner, key).await
         })
     }
@@ -93,7 +116,7 @@ impl DynStorage for Recording {
     }
     fn list<'a>(&'a self, request: ListRequest) -> BoxFuture<'a, Answer<ListPage>> {
         Box::pin(async move {
-            self.note("list", &request.prefix.clone());
+            self.refuse(self.note("list", &request.prefix.clone()))?;
             DynStorage::list(&self.inner, request).await
         })
     }
@@ -222,5 +245,33 @@ async fn damage_in_a_copy_is_not_the_last_word() -> Result<()> {
     let key = recording.inner.keys().into_iter().rfind(|key| kind(key) == "d").unwrap();
     recording.inner.shelf().objects.insert(key, Bytes::from_static(b"damage"));
     assert_eq!(restore(&store, "a/s").await.unwrap_err().kind(), ErrorKind::Integrity);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_only_shows_needs_no_more_than_copies() -> Result<()> {
+    let recording = Recording::new(&Faulty::default());
+    history(&recording.store()).await;
+    recording.is_down.store(true, Ordering::Relaxed);
+    let (own, second, note) = (session("a/s"), reference("a/s@1"), AttachmentName::parse("note").unwrap());
+    // Each in a process that knows nothing yet.
+    let store = || recording.store();
+    let sessions: Vec<_> = store().sessions_to_show(&pattern("")).try_collect().await?;
+    assert_eq!(sessions, std::slice::from_ref(&own));
+    assert_eq!(store().sessions_to_show(&pattern("a/s")).try_collect::<Vec<_>>().await?, sessions);
+    assert_eq!(store().stats(&own).await?.snapshots, 3);
+    assert_eq!(store().list(&pattern("a")).try_collect::<Vec<_>>().await?.len(), 3);
+    assert_eq!(store().list_from(&own, index(2)).try_collect::<Vec<_>>().await?.len(), 2);
+    assert_eq!(store().show(&second).await?.snapshot_index, index(1));
+    assert_eq!(store().restore(&second).await?.state, growing(1));
+    assert_eq!(store().restore_many(&own, &[index(1)]).await?.len(), 1);
+    assert_eq!(store().find_by_name(&own, &"named".parse().unwrap()).await?.snapshot_index, index(2));
+    assert_eq!(store().attachments(&second).await?.len(), 1);
+    assert_eq!(store().read_attachment(&second, &note).await?.1, "an attachment");
+    assert_eq!(store().read_attachments(&second).await?.len(), 1);
+    assert_eq!(store().read_attachments_of(&own, &[index(1)]).await?.len(), 1);
+    // What decides does not go by a copy.
+    let decided = store().sessions(&pattern("")).try_collect::<Vec<_>>().await;
+    assert_eq!(decided.unwrap_err().kind(), ErrorKind::Unavailable);
     Ok(())
 }

@@ -377,7 +377,10 @@ class Store:
         grows with the number of failures, not of sessions.
 
         Raises `NotFoundError` when there is nothing in this store yet, `UsageError` when both are the same store, and
-        `InvalidInputError` when nothing may be saved in the target, or for `verify` together with `dry_run`.
+        `InvalidInputError` when nothing may be saved in the target, or for `verify` together with `dry_run`. When eight
+        sessions one after the other fail because a storage cannot be reached, is full or refuses, or the sessions cannot be
+        listed, it raises an error of that kind, whose cause is the last of these, and the rest is not looked at. That
+        session has no row. The same call continues.
         """
         rows = self._native.migrate(native_of(to), verify, dry_run)
         collector = Collector(on_session)

@@ -43,7 +43,7 @@ impl NativeStore {
         let opening = self.0.current(py)?;
         Rows::start(py, move |rows| async move {
             match opening.get().await {
-                Ok(opened) => rows.send_all(opened.store.sessions(&pattern)).await,
+                Ok(opened) => rows.send_all(opened.store.sessions_to_show(&pattern)).await,
                 Err(error) => rows.fail(error).await,
             }
         })

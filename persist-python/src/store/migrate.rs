@@ -52,6 +52,7 @@ async fn migrate(from: &Opened, to: &Opened, options: MigrateOptions, rows: &Sen
     let mut summary = MigrationSummary::default();
     let mut migrated = pin!(from.store.migrate(&to.store, options, &|_| {}).await?);
     while let Some(row) = migrated.next().await {
+        let row = row?;
         summary.add(&row);
         if !rows.send(Ok(row)).await {
             return Ok(());

@@ -35,6 +35,7 @@ struct JsonSummary<'a> {
     from: &'a str,
     to: &'a str,
     summary: &'a MigrationSummary,
+    stopped: bool,
     elapsed_ms: u64,
 }
 
@@ -70,12 +71,17 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Shows what it comes to.
-    pub(super) fn summary(&self, options: MigrateOptions, elapsed: Duration) -> Result<(), Failure> {
+    /// Shows what it comes to, or came to when it was `stopped`.
+    pub(super) fn summary(
+        &self,
+        options: MigrateOptions,
+        stopped: bool,
+        elapsed: Duration,
+    ) -> Result<(), Failure> {
         let Self { output, from, to, sums, .. } = self;
         if output.is_json() {
             let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-            return output.object(&JsonSummary { from, to, summary: sums, elapsed_ms });
+            return output.object(&JsonSummary { from, to, summary: sums, stopped, elapsed_ms });
         }
         if output.is_quiet() {
             return Ok(());

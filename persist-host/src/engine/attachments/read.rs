@@ -37,7 +37,7 @@ impl Store {
                 None => self.list_numbers(prefix).await?.last().map(|(version, _)| *version),
             };
             // A listing that may lag shows too little, never too much, because then nothing is ever taken away.
-            let probe = !self.capabilities().await?.consistent_list;
+            let probe = !self.lists_consistently().await;
             let mut number = hint.unwrap_or(0);
             let mut newest = None;
             while let Some(version) = self.read_version(prefix, number).await? {
@@ -69,6 +69,12 @@ impl Store {
         Err(Error::new(ErrorKind::Unavailable, "attachment_busy", message).with_hint("try again"))
     }
 
+    /// Whether a listing is known to show all that was written before it. Where the storage cannot say so, it is taken to
+    /// lag, which costs requests and is never wrong: a copy may answer reads while what decides commits is down.
+    async fn lists_consistently(&self) -> bool {
+        self.capabilities().await.is_ok_and(|capabilities| capabilities.consistent_list)
+    }
+
     /// Reads the version that a listing has just shown as the highest, with its content; `None` when that has gone, or
     /// where a listing may lag and there may be a higher one.
     pub(super) async fn load_listed(
@@ -76,7 +82,7 @@ impl Store {
         prefix: &str,
         version: u64,
     ) -> Result<Option<(AttachmentInfo, Bytes)>> {
-        if !self.capabilities().await?.consistent_list {
+        if !self.lists_consistently().await {
             return Ok(None);
         }
         let key = key::version_key(prefix, version);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Copy, digest_of};
+use super::{Copy, digest_of, uncopied};
 use crate::engine::Store;
 use crate::engine::cache::Warm;
 use crate::engine::errors::{missing, unreadable};
@@ -76,7 +76,8 @@ impl Copy<'_> {
         if self.source.seq > seq {
             return Ok(Placed::Changed);
         }
-        Err(missing(self.session, index, &key::snapshot_key(self.session, index)))
+        let error = missing(self.session, index, &key::snapshot_key(self.session, index));
+        Err(uncopied(self.from, self.session, index, error))
     }
 
     async fn place_snapshot(
