@@ -84,8 +84,10 @@ fn verdict(error: &RedisError, cluster: bool) -> Verdict {
         Some((index, answer)) => {
             let details = answer.details().unwrap_or_default();
             let verdict = verdict_on_answer(answer.code(), details, cluster, aborted);
-            // Where the beginning of a transaction is forbidden, what follows it may have been done.
-            let not_applied = verdict.not_applied && !(*index == 0 && answer.code() == "NOPERM");
+            // Where the beginning of a transaction is forbidden, what follows it may have been done; and what a wait follows
+            // was done.
+            let around = *index == 0 && !details.contains("'eval'") || details.contains("'wait'");
+            let not_applied = verdict.not_applied && !(around && answer.code() == "NOPERM");
             Verdict { not_applied, ..verdict }
         }
         // While it connects, the library tells an answer in its own way.
@@ -112,7 +114,8 @@ fn verdict_on_answer(code: &str, details: &str, cluster: bool, aborted: bool) ->
         "OOM" => Verdict::refused(
             ErrorCode::NO_SPACE,
             false,
-            "the server's memory is full (OOM); raise its maxmemory, or delete snapshots",
+            "the server's memory is full (OOM); raise its maxmemory, for a deletion of snapshots, too, writes a little \
+             before it frees memory",
         ),
         "MISCONF" if details.contains("space") => Verdict::refused(
             ErrorCode::NO_SPACE,

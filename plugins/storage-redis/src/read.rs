@@ -3,21 +3,17 @@
 use std::ops::Range;
 
 use persist_plugin_api::{Bytes, Error, ObjectMeta, Result};
-use redis::{FromRedisValue, Pipeline, RedisError, Value, pipe};
+use redis::{FromRedisValue, Pipeline, pipe};
 
 use crate::adapter::{MAX_OBJECT_BYTES, RedisStorage};
-use crate::error::Failure;
-use crate::link::{outcome, transaction};
 
 impl RedisStorage {
     /// Reads a whole object.
     pub(crate) async fn read(&self, key: &str) -> Result<Bytes> {
         let at = self.layout.locate(key)?;
-        let call = self.call("read", Some(key));
         let mut commands = pipe();
         commands.get(&at.object);
-        let (found,): (Option<Vec<u8>>,) =
-            self.settings.retry.repeat("read", |_| self.attempt(call, self.link.send(&commands))).await?;
+        let (found,): (Option<Vec<u8>>,) = self.ask("read", key, &commands).await?;
         found.map(Bytes::from).ok_or_else(|| Error::not_found(key))
     }
 
@@ -27,18 +23,23 @@ impl RedisStorage {
         // No object is longer, so that this cuts nothing off; the numbers fit then.
         let start = range.start.min(MAX_OBJECT_BYTES);
         let end = range.end.min(MAX_OBJECT_BYTES);
-        // Redis counts the last byte, too, so that no range of its own is empty at the beginning of an object.
-        let empty = start >= end;
-        let last = if empty { 0 } else { end - 1 };
-        // An absent object has empty ranges, too. Both answers are about the same moment.
+        if start >= end {
+            // An absent object has no empty ranges.
+            return self.measure(key).await.map(|_| Bytes::new());
+        }
         let mut commands = pipe();
-        commands.exists(&at.object);
-        commands.cmd("GETRANGE").arg(&at.object).arg(start).arg(last);
-        let (exists, found) = self.ask_of::<Vec<u8>>("read", key, &commands).await?;
-        match exists {
-            false => Err(Error::not_found(key)),
-            true if empty => Ok(Bytes::new()),
-            true => Ok(Bytes::from(found)),
+        // Redis counts the last byte, too.
+        commands.cmd("GETRANGE").arg(&at.object).arg(start).arg(end - 1).exists(&at.object);
+        let (found, exists): (Vec<u8>, bool) = self.ask("read", key, &commands).await?;
+        match (found.is_empty(), exists) {
+            (false, _) => Ok(Bytes::from(found)),
+            (true, false) => Err(Error::not_found(key)),
+            // The range begins behind the end, or the object was created between the answers.
+            (true, true) => {
+                let whole = self.read(key).await?;
+                let length = whole.len();
+                Ok(whole.slice((start as usize).min(length)..(end as usize).min(length)))
+            }
         }
     }
 
@@ -46,27 +47,19 @@ impl RedisStorage {
     pub(crate) async fn measure(&self, key: &str) -> Result<ObjectMeta> {
         let at = self.layout.locate(key)?;
         let mut commands = pipe();
-        commands.exists(&at.object).strlen(&at.object);
-        match self.ask_of::<u64>("ask about", key, &commands).await? {
-            (true, size) => Ok(ObjectMeta::new(key, size)),
-            (false, _) => Err(Error::not_found(key)),
+        commands.strlen(&at.object).exists(&at.object);
+        match self.ask("ask about", key, &commands).await? {
+            (0_u64, false) => Err(Error::not_found(key)),
+            // The object is empty, or was created between the answers.
+            (0, true) => self.read(key).await.map(|whole| ObjectMeta::new(key, whole.len() as u64)),
+            (size, _) => Ok(ObjectMeta::new(key, size)),
         }
     }
 
-    /// Whether an object exists, and something else of it, in one moment.
-    async fn ask_of<T: FromRedisValue>(
-        &self,
-        verb: &'static str,
-        key: &str,
-        commands: &Pipeline,
-    ) -> Result<(bool, T)> {
+    /// Sends commands that read. They are no transaction, of which a server whose memory is full refuses every command,
+    /// so that other writers may come between them: each answer is true by itself.
+    async fn ask<T: FromRedisValue>(&self, verb: &'static str, key: &str, commands: &Pipeline) -> Result<T> {
         let call = self.call(verb, Some(key));
-        let commands = transaction(commands);
-        let ask = async || {
-            let answers = outcome(self.link.send(&commands).await?)?;
-            FromRedisValue::from_redis_value(Value::Array(answers))
-                .map_err(|error| Failure::Request(RedisError::from(error)))
-        };
-        self.settings.retry.repeat(verb, |_| self.attempt(call, ask())).await
+        self.settings.retry.repeat(verb, |_| self.attempt(call, self.link.send(commands))).await
     }
 }

@@ -34,11 +34,17 @@ end
 redis.call('EXPIREAT', KEYS[1], at)
 return written";
 
-/// Removes a group's name from the index at the root when nothing is left in the group. `KEYS`: the group's index and that
-/// at the root. `ARGV`: the group.
-const FORGET: &str = "
-if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('ZREM', KEYS[2], ARGV[1]) end
-return 0";
+/// Removes an object, and the group's name from the index at the root when nothing is left in the group. It is a script, for
+/// a server whose memory is full refuses every command of a transaction, even those that free memory. It answers as a
+/// transaction does, with a list.
+///
+/// `KEYS`: the group's index, the object, and on a single server the index at the root. `ARGV`: the object's member, and
+/// the group.
+const REMOVE: &str = "
+redis.call('DEL', KEYS[2])
+redis.call('ZREM', KEYS[1], ARGV[1])
+if KEYS[3] and redis.call('EXISTS', KEYS[1]) == 0 then redis.call('ZREM', KEYS[3], ARGV[2]) end
+return {}";
 
 impl RedisStorage {
     /// Writes an object unless its key is taken.
@@ -65,14 +71,19 @@ impl RedisStorage {
     pub(crate) async fn remove(&self, key: &str) -> Result<()> {
         let at = self.layout.locate(key)?;
         let call = self.call("delete", Some(key));
-        let mut change = pipe();
-        change.del(&at.object).zrem(&at.index, at.member);
-        // In a cluster, the index at the root may lie on another node.
-        if !at.group.is_empty() && !self.settings.cluster {
-            let forget = change.cmd("EVAL").arg(FORGET).arg(2).arg(&at.index);
-            forget.arg(self.layout.index("")).arg(at.group);
-        }
-        let change = self.whole(&change);
+        let root = self.root_beside(&at);
+        let mut remove = pipe();
+        let keys = if root.is_some() { 3 } else { 2 };
+        remove
+            .cmd("EVAL")
+            .arg(REMOVE)
+            .arg(keys)
+            .arg(&at.index)
+            .arg(&at.object)
+            .arg(root)
+            .arg(at.member)
+            .arg(at.group);
+        let change = self.awaited(remove);
         self.settings.retry.repeat("delete", |_| self.change(call, &change)).await.map(drop)
     }
 
@@ -105,7 +116,7 @@ impl RedisStorage {
     /// Makes one transaction of the writing of an object, with what else must happen at the same time.
     fn writing(&self, at: &Located<'_>, data: &[u8], if_absent: bool) -> Change {
         let mut commands = pipe();
-        let root = Some(self.layout.index("")).filter(|_| !at.group.is_empty() && !self.settings.cluster);
+        let root = self.root_beside(at);
         if let Some(ttl) = self.settings.ttl.filter(|_| !at.group.is_empty()) {
             let keys = if root.is_some() { 3 } else { 2 };
             let eval =
@@ -125,11 +136,21 @@ impl RedisStorage {
         self.whole(&commands)
     }
 
-    /// Makes a transaction of commands. A wait must be on the same connection as what it waits for, so that it is sent
-    /// along with it.
+    /// The index at the root, if it names the object's group and both can change at once. In a cluster it may lie on another
+    /// node.
+    fn root_beside(&self, at: &Located<'_>) -> Option<String> {
+        (!at.group.is_empty() && !self.settings.cluster).then(|| self.layout.index(""))
+    }
+
+    /// Makes a transaction of commands.
     fn whole(&self, commands: &Pipeline) -> Change {
+        self.awaited(transaction(commands))
+    }
+
+    /// Makes a change of a transaction or a script. A wait must be on the same connection as what it waits for, so that it
+    /// is sent along with it.
+    fn awaited(&self, mut commands: Pipeline) -> Change {
         let settings = &self.settings;
-        let mut commands = transaction(commands);
         let waits = settings.wait_replicas > 0;
         if waits {
             let wait = commands.cmd("WAIT").arg(settings.wait_replicas);

@@ -97,7 +97,9 @@ fn remedy(code: &str) -> &'static str {
         "permission_denied" => {
             "let this user or these credentials write, read and delete there, and check that the storage is not read-only"
         }
-        "no_space" => "free space there, for example with `persist prune` and `persist gc`, or add some",
+        "no_space" => {
+            "add some space there, or free some with `persist prune` and `persist gc`, which write a little first"
+        }
         "container_missing" => {
             "create the bucket, container or directory, or correct its name in the store's options"
         }

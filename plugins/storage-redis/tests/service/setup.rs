@@ -1,6 +1,6 @@
 //! Servers that are set up in ways that lose data, or that are something else than the options say.
 
-use persist_plugin_api::{Bytes, ErrorCode, StorageAdapter as _};
+use persist_plugin_api::{Bytes, ErrorCode, ListRequest, StorageAdapter as _};
 use persist_test_support::{Redis, RedisCluster, with_causes};
 use serde_json::{Value, json};
 
@@ -86,11 +86,37 @@ async fn a_full_server_applies_nothing() {
     for key in &saved {
         assert_eq!(store.load(key).await.unwrap(), large);
     }
-    // Room can be made.
-    for key in &saved {
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_is_read_and_room_can_be_made() {
+    let server = Redis::start();
+    let store = open(&server, json!({})).await;
+    let large = Bytes::from(vec![7; 4 << 20]);
+    let keys = [0, 1, 2].map(|number| format!("agents/a/s/d/{number}"));
+    for key in &keys {
+        store.save_if_absent(key, large.clone()).await.unwrap();
+    }
+    store.save_if_absent("agents/a/s/d/3", Bytes::new()).await.unwrap();
+    assert_eq!(server.ask(&["CONFIG", "SET", "maxmemory", "8mb"]), "OK");
+    let error = store.save_if_absent("agents/a/s/d/4", Bytes::new()).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NO_SPACE, "{}", with_causes(&error));
+    for key in &keys {
+        assert_eq!(store.load(key).await.unwrap(), large);
+        assert_eq!(store.load_range(key, 5..9).await.unwrap(), large.slice(5..9));
+        assert_eq!(store.load_range(key, 4 << 20..5 << 20).await.unwrap(), "");
+        assert_eq!(store.stat(key).await.unwrap().size, 4 << 20);
+    }
+    assert_eq!(store.stat("agents/a/s/d/3").await.unwrap().size, 0);
+    assert_eq!(store.load_range("agents/a/s/d/3", 0..9).await.unwrap(), "");
+    assert_eq!(store.load_range("agents/a/s/d/4", 0..9).await.unwrap_err().code(), ErrorCode::NOT_FOUND);
+    assert!(!store.exists("agents/a/s/d/4").await.unwrap());
+    assert_eq!(store.list(ListRequest::below("")).await.unwrap().objects.len(), 4);
+    for key in &keys {
         store.delete(key).await.unwrap();
     }
-    store.save_if_absent("agents/a/s/d/9", Bytes::from_static(b"v")).await.unwrap();
+    assert_eq!(store.list(ListRequest::below("")).await.unwrap().objects.len(), 1);
+    store.save_if_absent("agents/a/s/d/4", Bytes::from_static(b"v")).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
