@@ -128,7 +128,7 @@ impl Connect for AzblobConfig {
             container: self.container,
             service: "Azure Blob Storage",
             endpoint: connection.endpoint,
-            credentials: CREDENTIALS,
+            credentials: CREDENTIALS.to_owned(),
             secrets,
         };
         Ok(Core::new(operator, connection.client, place, connection.root, connection.retry, Uploads::Opendal))

@@ -19,7 +19,7 @@ pub(crate) struct Place {
     /// The command that makes the container.
     pub(crate) creation: String,
     /// Where credentials are looked for.
-    pub(crate) credentials: &'static str,
+    pub(crate) credentials: String,
     /// What no message may hold.
     pub(crate) secrets: Vec<Secret>,
 }
@@ -117,7 +117,9 @@ impl Verdict {
                 verdict(ErrorCode::UNAVAILABLE, true, "the container or the account is being made or deleted")
             }
             ("InvalidResourceName", _) => {
-                verdict(ErrorCode::CONFIG, false, "the service does not allow this name for a container")
+                let finding = "the service does not allow this name for a container; or does the endpoint of an emulator \
+                               lack the account at its end, as in http://127.0.0.1:10000/devstoreaccount1?";
+                verdict(ErrorCode::CONFIG, false, finding)
             }
             ("AuthenticationFailed", _) | (_, 401) => verdict(
                 ErrorCode::PERMISSION_DENIED,
@@ -158,6 +160,12 @@ impl Verdict {
                 false,
                 "the answer leads elsewhere, which the service does not do; is the endpoint right, or does a proxy ask \
                  for a login?",
+            ),
+            // An emulator takes the container for an account, which it does not have.
+            ("ResourceNotFound", 404) => verdict(
+                ErrorCode::NOT_FOUND,
+                false,
+                "there is no such object; or does the endpoint of an emulator lack the account at its end?",
             ),
             (_, 404) => verdict(ErrorCode::NOT_FOUND, false, "there is no such object"),
             (_, 409) => verdict(ErrorCode::UNAVAILABLE, true, "something else is being done to the object"),

@@ -1,8 +1,9 @@
 //! Google Cloud Storage: its options.
 
+mod credentials;
 mod requests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use opendal::Operator;
 use opendal::services::Gcs;
@@ -23,7 +24,7 @@ pub(crate) use requests::GcsRequests;
 /// What tokens are asked for: to read and write objects.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
 
-/// Where credentials come from, for messages.
+/// Where credentials come from when no option names a file, for messages.
 const CREDENTIALS: &str = "the option credentials_file, GOOGLE_APPLICATION_CREDENTIALS (a service account's key, or the \
                            configuration of a workload identity), what gcloud keeps for the user, and the metadata \
                            server of the machine";
@@ -82,16 +83,16 @@ impl Connect for GcsConfig {
         };
         let connection = common.connect()?;
         let mut service = Gcs::default().bucket(&self.bucket).endpoint(&connection.endpoint).scope(SCOPE);
-        let signer = if self.allow_anonymous {
+        let file = self.credentials_file.map(|path| path.to_string_lossy().into_owned());
+        if let Some(file) = &file {
+            credentials::check_file(Path::new(file))?;
+            // Nothing else may stand in for it, should it become useless later.
+            service = service.credential_path(file).disable_config_load().disable_vm_metadata();
+        }
+        if self.allow_anonymous {
             service = service.skip_signature();
-            None
-        } else {
-            let file = self.credentials_file.map(|path| path.to_string_lossy().into_owned());
-            if let Some(file) = &file {
-                service = service.credential_path(file);
-            }
-            Some(signer(file.as_deref()))
-        };
+        }
+        let signer = (!self.allow_anonymous).then(|| signer(file.as_deref()));
         let operator = Operator::new(service)
             .map_err(|error| wrong("the options do not describe a bucket").with_source(error))?;
         let requests = GcsRequests::new(&connection.endpoint, &self.bucket, signer);
@@ -101,7 +102,10 @@ impl Connect for GcsConfig {
             container: self.bucket,
             service: "Google Cloud Storage",
             endpoint: connection.endpoint,
-            credentials: CREDENTIALS,
+            credentials: file.map_or_else(
+                || CREDENTIALS.to_owned(),
+                |file| format!("the file {file} alone, since credentials_file names it"),
+            ),
             secrets: Vec::new(),
         };
         let uploads = Uploads::Gcs(requests);
@@ -123,11 +127,11 @@ impl GcsConfig {
 
 /// Signs with the same credentials as OpenDAL does.
 fn signer(file: Option<&str>) -> Signer<Credential> {
-    let mut chain = ProvideCredentialChain::new();
-    if let Some(file) = file {
-        chain = chain.push(FileCredentialProvider::new(file).with_scope(SCOPE));
-    }
-    chain = chain.push(DefaultCredentialProvider::builder().build());
+    let chain = ProvideCredentialChain::new();
+    let chain = match file {
+        Some(file) => chain.push(FileCredentialProvider::new(file).with_scope(SCOPE)),
+        None => chain.push(DefaultCredentialProvider::builder().build()),
+    };
     Signer::new(requests::context(), chain, RequestSigner::new("storage").with_scope(SCOPE))
 }
 

@@ -7,7 +7,7 @@ fn place() -> Place {
         service: "Azure Blob Storage",
         endpoint: "https://a.blob.core.windows.net".to_owned(),
         creation: "az storage container create --name agents --account-name a".to_owned(),
-        credentials: "AZURE_STORAGE_KEY",
+        credentials: "AZURE_STORAGE_KEY".to_owned(),
         secrets: vec![Secret::new("hunter2")],
     }
 }
