@@ -128,6 +128,7 @@ impl StorageAdapter for MongoStorage {
             database: settings.database.clone(),
             collection: settings.collection.clone(),
             servers: settings.servers.clone(),
+            tls: settings.tls,
         };
         Ok(Self { settings, place, client: OnceCell::new(), fit: OnceCell::new() })
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mongodb::options::{ConnectionString, HostInfo, ServerAddress, Tls};
+use mongodb::options::{AuthMechanism, ConnectionString, Credential, HostInfo, ServerAddress, Tls};
 use persist_plugin_api::{Error, Result};
 use persist_plugin_network::{Retry, RetryOptions, Secret, check_milliseconds, check_number, wrong};
 use serde::Deserialize;
@@ -89,6 +89,8 @@ pub(crate) struct Settings {
     pub(crate) collection: String,
     /// The servers, for messages.
     pub(crate) servers: String,
+    /// Whether they are spoken to with TLS.
+    pub(crate) tls: bool,
     pub(crate) connections: u32,
     pub(crate) selection_timeout: Duration,
     pub(crate) connect_timeout: Duration,
@@ -139,8 +141,10 @@ impl TryFrom<MongoConfig> for Settings {
         {
             return Err(wrong("password_file needs a username"));
         }
+        check_password(config.username.is_some(), password.is_some(), known)?;
         Ok(Self {
             servers: servers(&connection),
+            tls: uses_tls(&connection),
             connection,
             username: config.username,
             password,
@@ -166,6 +170,26 @@ fn parse(uri: &Secret) -> Result<ConnectionString> {
     })
 }
 
+/// Refuses a user whose way of proving who it is needs a password, when there is none.
+fn check_password(has_username: bool, has_password: bool, known: Option<&Credential>) -> Result<()> {
+    let has_user = has_username || known.is_some_and(|known| known.username.is_some());
+    let has_password = has_password || known.is_some_and(|known| known.password.is_some());
+    // Certificates, tokens and tickets stand for the others.
+    let takes_password = match known.and_then(|known| known.mechanism.as_ref()) {
+        None => true,
+        Some(mechanism) => {
+            matches!(mechanism, AuthMechanism::ScramSha1 | AuthMechanism::ScramSha256 | AuthMechanism::Plain)
+        }
+    };
+    if has_user && takes_password && !has_password {
+        return Err(wrong(
+            "there is a username and no password; set password_file, or add the password to uri or to the environment \
+             variable MONGODB_URI",
+        ));
+    }
+    Ok(())
+}
+
 fn check_name(option: &str, name: &str) -> Result<()> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.bytes().all(plain) {
@@ -177,20 +201,25 @@ fn check_name(option: &str, name: &str) -> Result<()> {
 }
 
 fn check_plaintext(connection: &ConnectionString) -> Result<()> {
-    let enabled = matches!(connection.tls, Some(Tls::Enabled(_)));
-    let disabled = matches!(connection.tls, Some(Tls::Disabled));
     let far = match &connection.host_info {
-        HostInfo::HostIdentifiers(hosts) => !enabled && hosts.iter().any(|address| !is_here(address)),
-        // Found by its DNS record, a server is spoken to with TLS unless that is forbidden.
-        _ => disabled,
+        HostInfo::HostIdentifiers(hosts) => hosts.iter().any(|address| !is_here(address)),
+        _ => true,
     };
-    if far {
+    if far && !uses_tls(connection) {
         return Err(wrong(
             "uri names another machine, without TLS: passwords and data would travel in plain text; add tls=true to \
              it, or set allow_plaintext = true",
         ));
     }
     Ok(())
+}
+
+fn uses_tls(connection: &ConnectionString) -> bool {
+    match &connection.host_info {
+        HostInfo::HostIdentifiers(_) => matches!(connection.tls, Some(Tls::Enabled(_))),
+        // Found by its DNS record, a server is spoken to with TLS unless that is forbidden.
+        _ => !matches!(connection.tls, Some(Tls::Disabled)),
+    }
 }
 
 fn is_here(address: &ServerAddress) -> bool {

@@ -15,6 +15,8 @@ pub(crate) struct Place {
     pub(crate) database: String,
     pub(crate) collection: String,
     pub(crate) servers: String,
+    /// Whether the servers are spoken to with TLS.
+    pub(crate) tls: bool,
 }
 
 impl fmt::Display for Place {
@@ -41,7 +43,7 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// The host's error for a request that failed.
     pub(crate) fn failed(&self, error: mongodb::error::Error) -> Error {
-        verdict(&error).into_error(self).with_source(error)
+        verdict(&error, self.place.tls).into_error(self).with_source(error)
     }
 
     /// The error of a write that another one came before; the write itself did nothing.
@@ -62,7 +64,7 @@ impl fmt::Display for Call<'_> {
     }
 }
 
-fn verdict(error: &mongodb::error::Error) -> Verdict {
+fn verdict(error: &mongodb::error::Error, tls: bool) -> Verdict {
     match &*error.kind {
         ErrorKind::Command(error) => verdict_on_code(error.code),
         ErrorKind::Write(WriteFailure::WriteError(error)) => verdict_on_code(error.code),
@@ -78,6 +80,17 @@ fn verdict(error: &mongodb::error::Error) -> Verdict {
             false,
             "the server does not know this user with this password; see also authSource in uri",
         ),
+        // A server without TLS hangs up or stays silent; the driver tells what became of each server in its text.
+        ErrorKind::ServerSelection { message, .. }
+            if tls && !message.contains("refused") && !message.contains("certificate") =>
+        {
+            Verdict::refused(
+                ErrorCode::UNAVAILABLE,
+                true,
+                "no server could be reached that takes the request; does it speak TLS, which uri asks for, is it \
+                 running, and is there a primary?",
+            )
+        }
         ErrorKind::ServerSelection { .. } => Verdict::refused(
             ErrorCode::UNAVAILABLE,
             true,
@@ -172,7 +185,12 @@ mod tests {
 
     #[test]
     fn what_was_lost_on_its_way_is_left_open() {
-        let place = Place { database: "d".to_owned(), collection: "c".to_owned(), servers: "h:1".to_owned() };
+        let place = Place {
+            database: "d".to_owned(),
+            collection: "c".to_owned(),
+            servers: "h:1".to_owned(),
+            tls: false,
+        };
         let call = Call { verb: "create", key: Some("k"), place: &place };
         let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         let error = call.failed(reset.into());

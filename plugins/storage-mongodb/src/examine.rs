@@ -65,7 +65,12 @@ mod tests {
 
     #[test]
     fn a_secondary_is_refused() {
-        let place = Place { database: "d".to_owned(), collection: "c".to_owned(), servers: "h:1".to_owned() };
+        let place = Place {
+            database: "d".to_owned(),
+            collection: "c".to_owned(),
+            servers: "h:1".to_owned(),
+            tls: false,
+        };
         let call = Call { verb: "examine", key: None, place: &place };
         let now = DateTime::from_millis(7);
         assert_eq!(server_time(call, &doc! { "isWritablePrimary": true, "localTime": now }).unwrap(), now);

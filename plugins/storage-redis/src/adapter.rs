@@ -50,6 +50,7 @@ impl StorageAdapter for RedisStorage {
             server: settings.address.to_string(),
             prefix: settings.prefix.clone(),
             cluster: settings.cluster,
+            tls: settings.address.certificates.is_some(),
         };
         Ok(Self {
             link: Link::new(&settings)?,

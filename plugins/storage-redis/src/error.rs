@@ -6,6 +6,8 @@ use persist_plugin_api::{Error, ErrorCode};
 use persist_plugin_network::{Verdict, write_attempt};
 use redis::{ErrorKind, RedisError};
 
+use crate::keys::{Layout, split};
+
 /// The server and the store in it, for messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -13,6 +15,7 @@ pub(crate) struct Place {
     pub(crate) prefix: String,
     /// Whether the server is known to be part of a cluster.
     pub(crate) cluster: bool,
+    pub(crate) tls: bool,
 }
 
 impl fmt::Display for Place {
@@ -46,13 +49,28 @@ impl Call<'_> {
     pub(crate) fn failed(&self, failure: Failure) -> Error {
         let (verdict, error) = match failure {
             Failure::Connect(error) => {
-                let verdict = verdict(&error, self.place.cluster);
+                let verdict = verdict_on_connection(&error, self.place);
                 let finding = format!("cannot connect: {}", verdict.finding);
                 (Verdict { not_applied: true, finding, ..verdict }, error)
             }
+            Failure::Request(error) if has_answer(&error, &["WRONGTYPE"]) => (self.foreign(), error),
             Failure::Request(error) => (verdict(&error, self.place.cluster), error),
         };
         verdict.into_error(self).with_source(error)
+    }
+
+    /// The verdict on a key that is not of the type that it should be. What else a transaction changes was changed.
+    fn foreign(&self) -> Verdict {
+        let prefix = &self.place.prefix;
+        let object = self.key.filter(|_| self.verb != "list").map_or_else(String::new, |key| {
+            let (group, member) = split(key);
+            format!("{:?}, or ", Layout::new(prefix.clone()).object(group, member))
+        });
+        let finding = format!(
+            "{object}an index of the store, is not what Persist keeps there (WRONGTYPE): something else uses the prefix \
+             {prefix:?}; give the store another one"
+        );
+        Verdict::unclear(ErrorCode::OTHER, false, finding)
     }
 
     /// An error that this adapter found itself.
@@ -69,9 +87,38 @@ impl fmt::Display for Call<'_> {
 
 /// Whether a server says that it is not, or not yet, the one to ask.
 pub(crate) fn is_elsewhere(error: &RedisError) -> bool {
+    has_answer(error, &["READONLY", "MASTERDOWN", "LOADING"])
+}
+
+/// Whether an answer is an error that begins with one of these words.
+fn has_answer(error: &RedisError, words: &[&str]) -> bool {
     let answers = error.clone().into_server_errors();
-    let mut codes = answers.iter().flat_map(|answers| answers.iter().map(|(_, answer)| answer.code()));
-    codes.any(|code| matches!(code, "READONLY" | "MASTERDOWN" | "LOADING"))
+    answers.iter().flat_map(|answers| answers.iter()).any(|(_, answer)| words.contains(&answer.code()))
+}
+
+/// The library has no other mark of these than their texts: the first is that of the standard library, the second the
+/// server's.
+const NO_ADDRESS: &str = "failed to lookup address information";
+const NO_CLUSTER: &str = "cluster support disabled";
+
+fn verdict_on_connection(error: &RedisError, place: &Place) -> Verdict {
+    let text = error.to_string();
+    if text.contains(NO_ADDRESS) {
+        let finding = "the host's name cannot be found; is url right, and does this machine's DNS know it?";
+        return Verdict::refused(ErrorCode::UNAVAILABLE, true, finding);
+    }
+    if text.contains(NO_CLUSTER) {
+        let finding = "the server is not part of a cluster; leave cluster and nodes out";
+        return Verdict::refused(ErrorCode::CONFIG, false, finding);
+    }
+    let verdict = verdict(error, place.cluster);
+    // A server that does not may answer in plain text, hang up, or wait for the end of a line.
+    let unanswered = matches!(verdict.code, ErrorCode::UNAVAILABLE | ErrorCode::TIMEOUT);
+    if place.tls && unanswered && !error.is_connection_refusal() && !text.contains("certificate") {
+        let finding = format!("{}; does the server speak TLS here?", verdict.finding);
+        return Verdict { finding, ..verdict };
+    }
+    verdict
 }
 
 fn verdict(error: &RedisError, cluster: bool) -> Verdict {
@@ -211,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_never_connected_has_not_been_applied() {
-        let place = Place { server: "h:1".to_owned(), prefix: "p".to_owned(), cluster: false };
+        let place = Place { server: "h:1".to_owned(), prefix: "p".to_owned(), cluster: false, tls: false };
         let call = Call { verb: "write", key: Some("k"), place: &place };
         let broken = || RedisError::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
         let error = call.failed(Failure::Connect(broken()));

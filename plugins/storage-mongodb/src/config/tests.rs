@@ -59,6 +59,23 @@ fn passwords_come_from_one_place() {
 }
 
 #[test]
+fn a_user_without_a_password_is_refused_unless_it_needs_none() {
+    for options in [
+        json!({"uri": "mongodb://localhost", "username": "u"}),
+        json!({"uri": "mongodb://u@localhost"}),
+        json!({"uri": "mongodb://u@localhost/?authMechanism=SCRAM-SHA-256"}),
+    ] {
+        let error = refusal(options);
+        assert_eq!(error.code(), ErrorCode::CONFIG);
+        for part in ["no password", "password_file", "MONGODB_URI"] {
+            assert!(error.message().contains(part), "{error}");
+        }
+    }
+    settings(json!({"uri": "mongodb://u:p@localhost"})).unwrap();
+    settings(json!({"uri": "mongodb://u@localhost/?authMechanism=MONGODB-X509"})).unwrap();
+}
+
+#[test]
 fn wrong_values_are_refused_by_name() {
     for (option, value) in [
         ("uri", json!("http://localhost")),

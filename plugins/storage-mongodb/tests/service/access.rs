@@ -47,3 +47,16 @@ async fn a_wrong_password_is_denied_and_not_repeated() {
     let error = stranger.load("k").await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::PERMISSION_DENIED, "{}", with_causes(&error));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_tls_is_recognised() {
+    let server = SecantusDb::start();
+    let options = |query: &str| {
+        let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true{query}", server.port());
+        json!({"uri": uri, "server_selection_timeout_ms": 1000, "connect_timeout_ms": 500, "retry": {"max_attempts": 1}})
+    };
+    open(&server, options("")).await.save("k", Bytes::new()).await.unwrap();
+    let error = open(&server, options("&tls=true")).await.load("k").await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
+    assert!(error.message().contains("does it speak TLS"), "{}", with_causes(&error));
+}

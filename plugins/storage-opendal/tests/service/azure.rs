@@ -38,6 +38,25 @@ async fn a_token_that_may_read_opens_and_reads() {
 }
 
 #[tokio::test]
+async fn an_endpoint_without_the_account_is_recognised() {
+    let server = Azurite::shared();
+    let place = server.place("lacking");
+    let endpoint = place.options["endpoint"].as_str().expect("a URL");
+    let (origin, _account) = endpoint.rsplit_once('/').expect("a path");
+    let store = open_place(&place, json!({"endpoint": origin})).await;
+    for error in [
+        store.load("persist-store.json").await.unwrap_err(),
+        store.load("agents/a/s/d/0").await.unwrap_err(),
+        store.save("agents/a/s/d/0", Bytes::from_static(b"v")).await.unwrap_err(),
+    ] {
+        assert!(error.is_not_applied() && !error.is_retryable(), "{}", text(&error));
+        assert!(error.message().contains("lack the account at its end"), "{error}");
+    }
+    // What an emulator finds invalid is the name of a container.
+    assert_eq!(store.load("persist-store.json").await.unwrap_err().code(), ErrorCode::CONFIG);
+}
+
+#[tokio::test]
 async fn wrong_credentials_are_a_denial() {
     let server = Azurite::shared();
     let place = server.place("denied");

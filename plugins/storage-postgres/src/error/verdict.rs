@@ -103,6 +103,12 @@ fn of_state(state: &str, message: &str) -> Verdict {
         ("53300", _) => refused(ErrorCode::THROTTLED, true, "the server has too many connections"),
         (_, "53") => refused(ErrorCode::UNAVAILABLE, true, "the server lacks resources"),
         (_, "54") => refused(ErrorCode::LIMIT_EXCEEDED, false, "it is too large for the server"),
+        // The server's text may be in another language; then it is told without the next step.
+        ("57014", _) if message.contains("statement timeout") => unclear(
+            ErrorCode::TIMEOUT,
+            true,
+            "the server's statement_timeout ended it; raise it for this role (ALTER ROLE … SET statement_timeout)",
+        ),
         ("57014", _) => unclear(ErrorCode::TIMEOUT, true, "the server cancelled the statement"),
         ("55P03", _) => refused(ErrorCode::TIMEOUT, true, "a lock did not become free in time"),
         // 40003 leaves open whether the statement was carried out.
@@ -177,6 +183,8 @@ mod tests {
     #[test]
     fn what_may_come_after_a_commit_leaves_the_outcome_open() {
         assert_eq!(state("57014"), ("timeout", true, false));
+        let limit = of_state("57014", "canceling statement due to statement timeout");
+        assert!(limit.finding.contains("ALTER ROLE") && !limit.not_applied && limit.retryable, "{limit:?}");
         assert_eq!(state("57P01"), ("unavailable", true, false));
         assert_eq!(state("57P02"), ("unavailable", true, false));
         assert_eq!(state("40003"), ("unavailable", true, false));

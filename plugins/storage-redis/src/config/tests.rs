@@ -84,7 +84,11 @@ fn wrong_values_are_refused_by_name() {
     }
     let wait =
         json!({"url": "redis://h", "allow_plaintext": true, "wait_replicas": 1, "request_timeout_ms": 1000});
-    assert!(settings(wait).unwrap_err().message().starts_with("wait_timeout_ms"));
+    assert!(settings(wait.clone()).unwrap_err().message().starts_with("wait_timeout_ms"));
+    // Nothing waits.
+    let mut idle = wait;
+    idle["wait_replicas"] = json!(0);
+    settings(idle).unwrap();
     let database = json!({"url": "redis://127.0.0.1/1", "cluster": true});
     assert!(settings(database).unwrap_err().message().contains("database 0"));
 }

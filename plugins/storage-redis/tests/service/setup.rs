@@ -143,3 +143,61 @@ async fn a_database_that_is_not_there_is_named() {
     assert_eq!(error.code(), ErrorCode::CONFIG, "{}", with_causes(&error));
     assert!(error.message().contains("database 99"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_tls_is_recognised() {
+    let server = Redis::start();
+    let url = format!("rediss://127.0.0.1:{}", server.port());
+    for options in [json!({"connect_timeout_ms": 500}), json!({"connect_timeout_ms": 500, "cluster": true})] {
+        let error = crate::open_at(&url, options).await.load("k").await.unwrap_err();
+        assert!(error.is_retryable() && error.is_not_applied(), "{error}");
+        assert!(error.message().contains("does the server speak TLS here?"), "{}", with_causes(&error));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_without_an_address_is_named() {
+    for options in [json!({}), json!({"cluster": true})] {
+        let error = crate::open_at("rediss://redis.invalid", options).await.load("k").await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::UNAVAILABLE, "{}", with_causes(&error));
+        let message = error.message();
+        assert!(
+            message.contains("redis.invalid") && message.contains("name cannot be found"),
+            "{}",
+            with_causes(&error)
+        );
+        assert!(!message.contains("TLS"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_no_cluster_is_recognised() {
+    let server = Redis::start();
+    let node = format!("127.0.0.1:{}", server.port());
+    for options in [json!({"cluster": true}), json!({"nodes": [node]})] {
+        let error = open(&server, options).await.load("k").await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::CONFIG, "{}", with_causes(&error));
+        assert!(!error.is_retryable() && error.is_not_applied(), "{error}");
+        assert!(error.message().contains("leave cluster and nodes out"), "{}", with_causes(&error));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_something_else_are_named() {
+    let server = Redis::start();
+    let store = open(&server, json!({"prefix": "p"})).await;
+    assert_eq!(server.ask(&["RPUSH", "{p/agents/a/s}:object:d/0", "x"]), "1");
+    assert_eq!(server.ask(&["SET", "{p/agents/a/s}:index", "x"]), "OK");
+    let read = store.load("agents/a/s/d/0").await.unwrap_err();
+    let asked = store.stat("agents/a/s/d/0").await.unwrap_err();
+    for error in [&read, &asked] {
+        assert!(error.message().contains("\"{p/agents/a/s}:object:d/0\""), "{}", with_causes(error));
+    }
+    let written = store.save("agents/a/s/d/1", Bytes::new()).await.unwrap_err();
+    let listed = store.list(ListRequest::below("agents/a/s/")).await.unwrap_err();
+    for error in [read, asked, written, listed] {
+        assert_eq!(error.code(), ErrorCode::OTHER, "{}", with_causes(&error));
+        assert!(!error.is_retryable() && !error.is_not_applied(), "{error}");
+        assert!(error.message().contains("something else uses the prefix \"p\""), "{}", with_causes(&error));
+    }
+}
