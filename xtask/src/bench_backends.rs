@@ -41,8 +41,14 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
     let directory = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
     println!("| storage | save p50 | save p99 | restore p50 | 64 MiB saved | 64 MiB restored |");
     println!("|---|---|---|---|---|---|");
-    let local = json!({"adapter": "local", "root": directory.path().join("store")});
-    row(&built, directory.path(), &local, &[])?;
+    let local = |name: &str| json!({"adapter": "local", "root": directory.path().join(name)});
+    for storage in [
+        local("store"),
+        json!({"adapter": "tiered", "remote": local("remote"), "cache": local("cache")}),
+        json!({"adapter": "replicated", "primary": local("primary"), "replicas": [local("replica")]}),
+    ] {
+        row(&built, directory.path(), &storage, &[])?;
+    }
     for backend in BACKENDS {
         // Its server ends with it, so that none is in another's way.
         let place = (backend.place)("bench");
