@@ -89,8 +89,8 @@ fn heavy_what_cannot_be_composed_says_so_exactly() {
         assert_eq!(output.status.code(), Some(6), "{host}");
         assert_eq!(
             text(&output),
-            "this host cannot pass adapters to others; a release of Persist with version 1.2.0 of the plugin API, or a \
-             newer one, is needed\n"
+            "`inner`: this host cannot pass adapters to others; a release of Persist with version 1.2.0 of the plugin API, \
+             or a newer one, is needed\n"
         );
     }
     // A plugin that knows nothing of it.
