@@ -108,11 +108,11 @@ impl ReplicatedStorage {
                 Either::Right((elsewhere, asked)) => (asked.await, elsewhere),
             };
             return match answer {
-                Err(error) if is_unreachable(&error) => conclude(elsewhere, error),
+                Err(error) if is_unreachable(&error) => conclude(what, elsewhere, error),
                 answer => answer,
             };
         };
-        conclude(elsewhere.await, error)
+        conclude(what, elsewhere.await, error)
     }
 
     /// Asks the replicas one after the other; one that is slow goes on beside the next.
@@ -179,11 +179,13 @@ fn is_unreachable(error: &Error) -> bool {
 }
 
 /// The answer where the primary gave none. That there is no manifest after the last is what ends them. Contents that no
-/// replica has are missing there, and not in the store.
-fn conclude<T>(elsewhere: Elsewhere<T>, error: Error) -> Result<(Source, T)> {
+/// replica has are missing there, and not in the store. Nor is a store absent because all replicas are empty.
+fn conclude<T>(what: &str, elsewhere: Elsewhere<T>, error: Error) -> Result<(Source, T)> {
     match elsewhere {
         Elsewhere::Found(source, found) => Ok((source, found)),
-        Elsewhere::Nowhere(absent) if ReadPurpose::current() == ReadPurpose::Consult => Err(absent),
+        Elsewhere::Nowhere(absent) if ReadPurpose::current() == ReadPurpose::Consult && what != MARKER => {
+            Err(absent)
+        }
         Elsewhere::Nowhere(_) | Elsewhere::Unknown => Err(error),
     }
 }

@@ -115,6 +115,18 @@ async fn that_something_is_not_there_takes_the_word_of_every_replica() {
 }
 
 #[tokio::test]
+async fn empty_replicas_do_not_say_that_there_is_no_store() {
+    let (primary, replicas, _) = filled().await;
+    for replica in &replicas {
+        replica.place.objects().clear();
+    }
+    primary.place.down(true);
+    let reader = open(&primary, &[&replicas[0], &replicas[1]]).await;
+    let marker = asked(ReadPurpose::Consult, reader.load(MARKER)).await;
+    assert_eq!(marker.unwrap_err().code(), ErrorCode::UNAVAILABLE);
+}
+
+#[tokio::test]
 async fn a_listing_comes_from_a_replica_that_is_not_known_to_be_behind() {
     let (primary, replicas, storage) = filled().await;
     replicas[0].place.full(true);
